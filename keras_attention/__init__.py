@@ -1,0 +1,80 @@
+"""The Transformer, from sentences to sentences.
+
+    sentences
+      | text.tokenizer, text.dataset
+    token ids (B, T)
+      | layers.token_embedding, layers.positional_encoding
+    vectors (B, T, D)
+      | layers.encoder_layer, layers.decoder_layer
+    vectors (B, T, D)
+      | models.transformer
+    logits (B, T, V)
+      | training.loss while learning, decoding.* afterwards
+    token ids -> export.translator -> sentences
+
+B batch, T query or target length, S key or source length, D model width, N heads,
+H width of a head, F feed-forward width, V vocabulary, K beams, R = B * K hypotheses.
+"""
+
+import importlib
+
+from keras_attention.decoding.beam_search import Hypotheses, beam_search
+from keras_attention.decoding.greedy_search import greedy_search
+from keras_attention.layers.decoder_layer import DecoderLayer
+from keras_attention.layers.encoder_layer import EncoderLayer
+from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
+from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
+from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
+from keras_attention.layers.positional_encoding import PositionalEncoding
+from keras_attention.layers.residual import Residual
+from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models.transformer import Transformer
+from keras_attention.training.loss import MaskedCrossentropy
+from keras_attention.training.metrics import MaskedAccuracy, Perplexity
+from keras_attention.training.schedule import WarmupSchedule
+
+__version__ = "0.1.0"
+
+# Imported on first use, since they need TensorFlow and tensorflow-text, which the
+# layers, models and searches on JAX and torch do without.
+ON_USE = {
+    "SubwordTokenizer": "keras_attention.text.tokenizer",
+    "translation_dataset": "keras_attention.text.dataset",
+    "read_sentence_pairs": "keras_attention.text.corpus",
+    "Translator": "keras_attention.export.translator",
+}
+
+__all__ = [
+    "SubwordTokenizer",
+    "read_sentence_pairs",
+    "translation_dataset",
+    "TokenEmbedding",
+    "PositionalEncoding",
+    "LearnedPositionalEncoding",
+    "MultiHeadSelfAttention",
+    "MultiHeadCrossAttention",
+    "FeedForward",
+    "Residual",
+    "EncoderLayer",
+    "DecoderLayer",
+    "Transformer",
+    "MaskedCrossentropy",
+    "MaskedAccuracy",
+    "Perplexity",
+    "WarmupSchedule",
+    "greedy_search",
+    "beam_search",
+    "Hypotheses",
+    "Translator",
+]
+
+
+def __getattr__(name):
+    if name not in ON_USE:
+        raise AttributeError(f"module 'keras_attention' has no attribute {name!r}")
+    return getattr(importlib.import_module(ON_USE[name]), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What a model expects next -> whole sentences of token ids."""

@@ -1,0 +1,67 @@
+"""softmax(Q K' / sqrt(H)) V, and the heads it is done in: functions without weights."""
+
+import math
+
+from keras import ops
+
+# Far below any score, and finite: softmax of a row of these is no NaN.
+MASKED_SCORE = -1e9
+
+
+def split_heads(x, num_heads):
+    """(B, T, N * H) -> (B, N, T, H): each head gets its own share of the width."""
+    batch, length = ops.shape(x)[0], ops.shape(x)[1]
+    x = ops.reshape(x, (batch, length, num_heads, x.shape[-1] // num_heads))
+    return ops.transpose(x, (0, 2, 1, 3))  # (B, N, T, H)
+
+
+def merge_heads(x):
+    """(B, N, T, H) -> (B, T, N * H): the heads' results side by side, in their order."""
+    batch, length = ops.shape(x)[0], ops.shape(x)[2]
+    width = x.shape[1] * x.shape[3]
+    return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, width))
+
+
+def masked_softmax(scores, attention_mask=None):
+    """Turn scores into weights that sum to 1 over the keys that may be seen.
+
+    Args:
+        scores: (B, N, T, S), float.
+        attention_mask: Broadcastable to the scores, bool; True where a query may look.
+
+    Returns:
+        (B, N, T, S), float32. A query that may see nothing gets weights of zero: it
+        must not learn anything from what it may not see, not even an average.
+    """
+    scores = ops.cast(scores, "float32")
+    if attention_mask is None:
+        return ops.softmax(scores, axis=-1)
+    weights = ops.softmax(ops.where(attention_mask, scores, MASKED_SCORE), axis=-1)
+    return ops.where(attention_mask, weights, 0.0)
+
+
+def scaled_dot_product_attention(query, key, value, attention_mask=None, dropout=None):
+    """Average the values, each weighted by how well its key fits the query.
+
+    Args:
+        query: Q, (B, N, T, H).
+        key: K, (B, N, S, H).
+        value: V, (B, N, S, H).
+        attention_mask: Broadcastable to (B, N, T, S), bool; True where a query may look.
+        dropout: Called on the weights before the sum, or None.
+
+    Returns:
+        context (B, N, T, H), and weights (B, N, T, S) before dropout, both in the
+        dtype of the value; the weights sum to 1 over S, or to 0 where nothing may
+        be seen.
+
+    Source:
+        Vaswani et al., 2017, section 3.2.1, equation 1. Softmax in float32 whatever
+        the dtype; dropout on the weights is that of the authors' code, not the paper.
+    """
+    scores = ops.einsum("bnth,bnsh->bnts", query, key)
+    scores = scores / math.sqrt(query.shape[-1])
+    weights = ops.cast(masked_softmax(scores, attention_mask), value.dtype)
+    kept = weights if dropout is None else dropout(weights)
+    context = ops.einsum("bnts,bnsh->bnth", kept, value)
+    return context, weights

@@ -1,0 +1,80 @@
+"""Target ids (B, T), memory (B, S, D) -> logits (B, T, V): figure 1, the right half."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.decoder_layer import DecoderLayer
+from keras_attention.layers.positional_encoding import PositionalEncoding
+from keras_attention.models.encoder import final_norm
+
+
+class Decoder:
+    """The layers of the decoder, in their order; all at once, or token by token.
+
+    No Keras layer itself: called on symbolic ids it lays its layers into the
+    functional model one by one, where summary and plot show them; called on real
+    ids it runs them.
+    """
+
+    def __init__(
+        self, embedding, num_layers, num_heads, d_ff, dropout_rate, norm_first, dtype
+    ):
+        self.embedding = embedding
+        self.position = PositionalEncoding(dtype=dtype, name="target_position")
+        self.dropout = keras.layers.Dropout(
+            dropout_rate, dtype=dtype, name="target_dropout"
+        )
+        self.layers = [
+            DecoderLayer(
+                num_heads,
+                d_ff,
+                dropout_rate,
+                norm_first,
+                dtype=dtype,
+                name=f"decoder_layer_{index}",
+            )
+            for index in range(num_layers)
+        ]
+        self.norm = final_norm(norm_first, dtype, "decoder_norm")
+
+    def __call__(self, target_ids, memory):
+        x = self.dropout(self.position(self.embedding(target_ids)))  # (B, T, D)
+        for layer in self.layers:
+            x = layer(x, memory)
+        return self.embedding.project(self.norm(x))
+
+    def start(self, memory, padding_mask, max_length):
+        """The caches of an empty target, and of the memory: see Transformer.start."""
+        rows = ops.shape(memory)[0]
+        cache = [
+            layer.self_attention.empty_cache(rows, max_length) for layer in self.layers
+        ]
+        memory_cache = [
+            layer.cross_attention.memory_cache(memory, padding_mask)
+            for layer in self.layers
+        ]
+        return cache, memory_cache
+
+    def step(self, token_ids, cache, index, memory_cache):
+        """Logits (R, V) of what follows position `index`: see Transformer.step."""
+        x = self.embedding(token_ids[:, None])  # (R, 1, D)
+        x = self.position.step(x, index)
+        extended = []
+        for layer, past, memory in zip(self.layers, cache, memory_cache):
+            x, past = layer.step(x, past, index, memory)
+            extended.append(past)
+        logits = self.embedding.project(self.norm(x))  # (R, 1, V)
+        return logits[:, 0], extended
+
+    def attention_maps(self, target_ids, memory, memory_mask):
+        """For each layer the weights (B, N, T, T) and (B, N, T, S)."""
+        mask = self.embedding.compute_mask(target_ids)
+        x = self.position(self.embedding(target_ids))
+        maps = {"decoder": [], "cross": []}
+        for layer in self.layers:
+            x, weights = layer.attend_to_target(x, mask)
+            maps["decoder"].append(weights)
+            x, weights = layer.attend_to_memory(x, memory, memory_mask)
+            maps["cross"].append(weights)
+            x = layer.transform(x)
+        return maps

@@ -1,0 +1,312 @@
+"""Source ids (B, S), target ids (B, T) -> logits (B, T, V)."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.requirements import (
+    require_divisible,
+    require_positive,
+    require_rate,
+)
+from keras_attention.layers.token_embedding import (
+    TokenEmbedding,
+    require_ids_in_vocabulary,
+)
+from keras_attention.models.decoder import Decoder
+from keras_attention.models.encoder import Encoder
+from keras_attention.special_tokens import PAD, START
+
+# Widths of the paper's table 3, and the small one that serves small corpora
+# (Wu et al., 2021, Multi30k).
+PRESETS = {
+    "tiny": {"num_layers": 4, "d_model": 128, "num_heads": 4, "d_ff": 256},
+    "base": {"num_layers": 6, "d_model": 512, "num_heads": 8, "d_ff": 2048},
+    "big": {
+        "num_layers": 6,
+        "d_model": 1024,
+        "num_heads": 16,
+        "d_ff": 4096,
+        "dropout_rate": 0.3,
+    },
+}
+
+VOCAB_SIZE = {"source_ids": "source_vocab_size", "target_ids": "target_vocab_size"}
+
+FORBIDDEN_LOGIT = -1e9
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Transformer(keras.Model):
+    """The Transformer of *Attention Is All You Need*, as a functional Keras model.
+
+    It is trained by teacher forcing: `target_ids` holds the target shifted right, so
+    START and all tokens but the last, and the logits at position t score token t.
+
+    Args:
+        source_vocab_size: Tokens the source may use; ids from 0, `PAD` is 0.
+        target_vocab_size: V, tokens the target may use.
+        num_layers: Encoder layers, and decoder layers (N in the paper).
+        d_model: D, width of the residual stream.
+        num_heads: N, attention heads of each layer; must divide `d_model`.
+        d_ff: F, width of the feed-forward networks.
+        dropout_rate: Share of each sub-layer's output and of the embeddings dropped
+            in training, in [0, 1) (P_drop in the paper).
+        norm_first: Normalise the input of each sub-layer instead of the sum behind
+            it; each stack then ends with a normalisation.
+        share_embeddings: One matrix for source, target and output. Otherwise the
+            source has its own; target and output always share theirs.
+        num_decoder_layers: Decoder layers, where they are to differ in number; None
+            takes `num_layers`.
+        dtype: Dtype policy of all layers, such as "mixed_bfloat16"; None takes
+            Keras's global one.
+
+    Inputs:
+        {"source_ids": (B, S), "target_ids": (B, T)}, int32; `PAD` is not attended to.
+
+    Outputs:
+        (B, T, V) logits, in the compute dtype.
+
+    Raises:
+        ValueError: For sizes below 1, heads that do not divide the width, a rate
+            outside [0, 1), or shared embeddings of two vocabulary sizes.
+
+    Source:
+        Vaswani et al., 2017, section 3 and figure 1. Attention projections have no
+        bias, as in the paper's equations.
+
+    Example:
+
+    >>> model = Transformer(11, 13, num_layers=2, d_model=12, num_heads=3, d_ff=24)
+    >>> ids = {"source_ids": np.array([[5, 6, 3]]), "target_ids": np.array([[2, 4]])}
+    >>> model(ids).shape
+    (1, 2, 13)
+    """
+
+    def __init__(
+        self,
+        source_vocab_size,
+        target_vocab_size,
+        num_layers=6,
+        d_model=512,
+        num_heads=8,
+        d_ff=2048,
+        dropout_rate=0.1,
+        norm_first=False,
+        share_embeddings=False,
+        num_decoder_layers=None,
+        dtype=None,
+        name="transformer",
+        **kwargs,
+    ):
+        config = {
+            "source_vocab_size": source_vocab_size,
+            "target_vocab_size": target_vocab_size,
+            "num_layers": num_layers,
+            "d_model": d_model,
+            "num_heads": num_heads,
+            "d_ff": d_ff,
+            "dropout_rate": dropout_rate,
+            "norm_first": norm_first,
+            "share_embeddings": share_embeddings,
+            "num_decoder_layers": num_decoder_layers,
+        }
+        require_valid(config)
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+
+        target_embedding = TokenEmbedding(
+            target_vocab_size,
+            d_model,
+            dtype=policy,
+            name="embedding" if share_embeddings else "target_embedding",
+        )
+        source_embedding = target_embedding
+        if not share_embeddings:
+            source_embedding = TokenEmbedding(
+                source_vocab_size, d_model, dtype=policy, name="source_embedding"
+            )
+        widths = (num_heads, d_ff, dropout_rate, norm_first)
+        encoder = Encoder(source_embedding, num_layers, *widths, policy)
+        decoder = Decoder(
+            target_embedding, num_decoder_layers or num_layers, *widths, policy
+        )
+
+        source_ids = keras.Input((None,), dtype="int32", name="source_ids")
+        target_ids = keras.Input((None,), dtype="int32", name="target_ids")
+        logits = decoder(target_ids, encoder(source_ids))
+        super().__init__(
+            {"source_ids": source_ids, "target_ids": target_ids},
+            logits,
+            name=name,
+            **kwargs,
+        )
+        self.config = config
+        self.policy = policy
+        self.encoder = encoder
+        self.decoder = decoder
+
+    @classmethod
+    def from_preset(cls, preset, vocab_size=None, **overrides):
+        """Build a model of known size.
+
+        Args:
+            preset: "tiny" (4+4 layers, D 128, F 256, 4 heads), "base" (6+6, 512,
+                2048, 8) or "big" (6+6, 1024, 4096, 16, dropout 0.3).
+            vocab_size: Tokens of the one vocabulary that source and target share,
+                embeddings included. Give `source_vocab_size` and
+                `target_vocab_size` instead for two vocabularies.
+            **overrides: Any argument of the constructor, instead of the preset's.
+
+        Returns:
+            A Transformer with new weights.
+
+        Source:
+            Vaswani et al., 2017, table 3 (base, big); Wu et al., 2021 (tiny).
+
+        Example:
+
+        >>> Transformer.from_preset("tiny", vocab_size=1000).count_params()
+        1447936
+        """
+        if preset not in PRESETS:
+            raise ValueError(
+                f"Transformer: got preset={preset!r}, but there are only "
+                f"{', '.join(map(repr, PRESETS))}. Use one of these, or the "
+                f"constructor for other sizes."
+            )
+        sizes = dict(PRESETS[preset])
+        if vocab_size is not None:
+            sizes.update(
+                source_vocab_size=vocab_size,
+                target_vocab_size=vocab_size,
+                share_embeddings=True,
+            )
+        return cls(**{**sizes, **overrides})
+
+    def __call__(self, inputs, *args, **kwargs):
+        if isinstance(inputs, dict):
+            inputs = {
+                side: require_ids_in_vocabulary(
+                    f"{self.name}, {side}", ids, self.config[VOCAB_SIZE[side]]
+                )
+                for side, ids in inputs.items()
+            }
+        return super().__call__(inputs, *args, **kwargs)
+
+    def encode(self, source_ids):
+        """Run the encoder alone.
+
+        Args:
+            source_ids: (B, S), int; `PAD` is not attended to.
+
+        Returns:
+            The memory, (B, S, D), float, with its padding mask.
+        """
+        return self.encoder(source_ids)
+
+    def start(self, source_ids, max_length):
+        """Encode the source once, and make ready for `step`.
+
+        Args:
+            source_ids: (B, S), int.
+            max_length: T, the most tokens a target may get, START included; an int
+                or, on TensorFlow, a scalar tensor.
+
+        Returns:
+            cache: The keys and values of the target so far, each leaf (B, ...).
+                Repeat its rows to follow several hypotheses of each sentence.
+            memory_cache: The keys and values of the source; the same for all
+                hypotheses of a sentence, so never repeated or reordered.
+        """
+        memory = self.encode(source_ids)
+        padding_mask = ops.not_equal(source_ids, PAD)  # (B, S)
+        return self.decoder.start(memory, padding_mask, max_length)
+
+    def step(self, token_ids, cache, index, memory_cache):
+        """Score what follows one more token of each hypothesis.
+
+        Args:
+            token_ids: (R,), int; the tokens at position `index`. R is a multiple of
+                B, the hypotheses of a sentence side by side.
+            cache: From `start` or the previous step, its rows R.
+            index: Position of the tokens, from 0; an int or a scalar tensor.
+            memory_cache: From `start`.
+
+        Returns:
+            (R, V) logits of the token at `index` + 1, and the cache.
+        """
+        return self.decoder.step(token_ids, cache, index, memory_cache)
+
+    def start_search(self, source_ids, max_length):
+        """Present the model as a search expects it: as a function to the next logits.
+
+        Args:
+            source_ids: (B, S), int.
+            max_length: T, the most tokens a target may get, START included.
+
+        Returns:
+            next_logits: `(ids (R, T), step, cache) -> (logits (R, V), cache)`, in
+                float32. `PAD` and START are never proposed.
+            start_ids: (B,), int32; START for each sentence.
+            cache: For the first step, each leaf (B, ...).
+
+        Example:
+
+        >>> next_logits, start_ids, cache = model.start_search(source_ids, 20)
+        >>> ids = greedy_search(next_logits, start_ids, max_length=20, cache=cache)
+        """
+        cache, memory_cache = self.start(source_ids, max_length)
+        start_ids = ops.zeros_like(source_ids[:, 0]) + START  # (B,)
+        token = ops.arange(self.config["target_vocab_size"])
+        forbidden = ops.logical_or(token == PAD, token == START)  # (V,)
+
+        def next_logits(ids, step, cache):
+            logits, cache = self.step(ops.take(ids, step, axis=1), cache, step, memory_cache)
+            logits = ops.cast(logits, "float32")
+            return ops.where(forbidden, FORBIDDEN_LOGIT, logits), cache
+
+        return next_logits, start_ids, cache
+
+    def attention_maps(self, source_ids, target_ids):
+        """Show where every head of every layer looks.
+
+        Args:
+            source_ids: (B, S), int.
+            target_ids: (B, T), int, START first.
+
+        Returns:
+            {"encoder": [(B, N, S, S), ...], "decoder": [(B, N, T, T), ...],
+            "cross": [(B, N, T, S), ...]}, one entry a layer; rows are what looks,
+            columns what is looked at, and each row sums to 1.
+        """
+        memory, encoder_maps = self.encoder.attention_maps(source_ids)
+        padding_mask = ops.not_equal(source_ids, PAD)
+        maps = self.decoder.attention_maps(target_ids, memory, padding_mask)
+        return {"encoder": encoder_maps, **maps}
+
+    def get_config(self):
+        policy = keras.dtype_policies.serialize(self.policy)
+        return {**self.config, "dtype": policy, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def require_valid(config):
+    """Raise unless a Transformer can be built of these settings."""
+    integers = {k: v for k, v in config.items() if k.startswith(("num_", "d_"))}
+    if integers["num_decoder_layers"] is None:
+        del integers["num_decoder_layers"]
+    source, target = config["source_vocab_size"], config["target_vocab_size"]
+    require_positive(
+        "Transformer", source_vocab_size=source, target_vocab_size=target, **integers
+    )
+    require_rate("Transformer", dropout_rate=config["dropout_rate"])
+    require_divisible("Transformer", config["d_model"], config["num_heads"])
+    if config["share_embeddings"] and source != target:
+        raise ValueError(
+            f"Transformer: got share_embeddings=True with source_vocab_size={source} "
+            f"and target_vocab_size={target}, but one matrix serves one vocabulary. "
+            f"Train one tokenizer on both languages, or use share_embeddings=False."
+        )
+

@@ -1,0 +1,39 @@
+"""One seed for every test, and which tests need TensorFlow.
+
+Run on another backend with KERAS_BACKEND=jax or KERAS_BACKEND=torch.
+"""
+
+import os
+import pathlib
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import pytest
+
+DATA = pathlib.Path(os.environ.get("KERAS_ATTENTION_DATA", "../shared/data"))
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Every test starts from the same random state and the default dtype policy."""
+    keras.utils.set_random_seed(0)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def data():
+    """The folder of real data; the test is skipped where it is missing."""
+    if not DATA.is_dir():
+        pytest.skip(f"no real data in {DATA}; set KERAS_ATTENTION_DATA to its folder")
+    return DATA
+
+
+def pytest_collection_modifyitems(items):
+    backend = keras.backend.backend()
+    skip = pytest.mark.skip(reason=f"needs the TensorFlow backend, this is {backend}")
+    for item in items:
+        if backend != "tensorflow" and item.get_closest_marker("tensorflow"):
+            item.add_marker(skip)
