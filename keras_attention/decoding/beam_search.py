@@ -128,8 +128,8 @@ def beam_search(
     require_room("beam_search", max_length)
     start_ids = ops.convert_to_tensor(start_ids, dtype="int32")
     require_one_per_sentence("beam_search", "start_ids", start_ids)
-    length_limits = limits_or_default(length_limits, start_ids, max_length)
-    require_one_per_sentence("beam_search", "length_limits", length_limits)
+    limits = limits_or_default(length_limits, start_ids, max_length)
+    require_one_per_sentence("beam_search", "length_limits", limits)
 
     def anyone_alive(*state):
         return ops.any(BeamState(*state).log_probs > -math.inf)
@@ -138,14 +138,14 @@ def beam_search(
         state = BeamState(*state)
         rows = ops.reshape(state.ids, (-1, ops.shape(state.ids)[-1]))  # (B * K, T)
         logits, cache = next_logits(rows, state.step, state.cache)
-        ending = must_end(state.step, length_limits)
+        ending = must_end(state.step, limits)
         candidates = expand(state.log_probs, logits, ending, end_id)
         state = state._replace(cache=cache)
         finished_ids, finished_scores = keep_finished(
             state, candidates, end_id, length_penalty
         )
         ids, log_probs, cache = keep_alive(state, candidates, end_id)
-        log_probs = retire(log_probs, finished_scores, length_limits, length_penalty)
+        log_probs = retire(log_probs, finished_scores, limits, length_penalty)
         return BeamState(
             state.step + 1, ids, log_probs, finished_ids, finished_scores, cache
         )
@@ -211,7 +211,7 @@ def expand(log_probs, logits, ending, end_id):
 
 
 def never_positive(log_probs):
-    """Make log probabilities of differences: 0 at most, and -inf where they are NaN.
+    """Turn differences of logits into log probabilities: 0 at most, -inf for NaN.
 
     Rounding may lift a sure token above 0, and `retire` relies on log P(y) never
     rising. A row where all tokens are forbidden gives -inf - -inf.
@@ -257,10 +257,10 @@ def keep_alive(state, candidates, end_id):
     return ids, log_probs, gather_cache(state.cache, beams, beam_size)
 
 
-def retire(log_probs, finished_scores, length_limits, length_penalty):
+def retire(log_probs, finished_scores, limits, length_penalty):
     """Set all to -inf for sentences whose n_best best can not be overtaken."""
     best = ops.max(log_probs, axis=1)  # (B,)
-    reachable = penalize(best, length_limits - 1, length_penalty)
+    reachable = penalize(best, limits - 1, length_penalty)
     done = ops.min(finished_scores, axis=1) >= reachable
     return ops.where(done[:, None], -math.inf, log_probs)
 
@@ -280,7 +280,7 @@ def penalize(log_probs, length, length_penalty):
 
 
 def gather_beams(x, beams):
-    """Choose, for each sentence, some of its rows: (B, M, ...), (B, N) -> (B, N, ...)."""
+    """Choose rows of each sentence: (B, M, ...), (B, N) -> (B, N, ...)."""
     inner = ops.shape(x)[2:]
     rows = ops.reshape(x, (-1, *inner))  # (B * M, ...)
     rows = ops.take(rows, row_numbers(beams, x.shape[1]), axis=0)  # (B * N, ...)

@@ -50,8 +50,8 @@ def greedy_search(
     require_room("greedy_search", max_length)
     start_ids = ops.convert_to_tensor(start_ids, dtype="int32")
     require_one_per_sentence("greedy_search", "start_ids", start_ids)
-    length_limits = limits_or_default(length_limits, start_ids, max_length)
-    require_one_per_sentence("greedy_search", "length_limits", length_limits)
+    limits = limits_or_default(length_limits, start_ids, max_length)
+    require_one_per_sentence("greedy_search", "length_limits", limits)
 
     def unfinished(step, ids, finished, cache):
         return ops.logical_not(ops.all(finished))
@@ -59,7 +59,7 @@ def greedy_search(
     def extend(step, ids, finished, cache):
         logits, cache = next_logits(ids, step, cache)
         tokens = ops.cast(ops.argmax(logits, axis=-1), "int32")  # (B,)
-        tokens = ops.where(must_end(step, length_limits), end_id, tokens)
+        tokens = ops.where(must_end(step, limits), end_id, tokens)
         ids = write_token(ids, step + 1, ops.where(finished, PAD, tokens))
         return step + 1, ids, ops.logical_or(finished, tokens == end_id), cache
 

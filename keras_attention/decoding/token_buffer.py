@@ -25,9 +25,10 @@ def write_token(ids, position, tokens):
 
 def limits_or_default(length_limits, start_ids, max_length):
     """Return each sentence's maximum length (B,) in tokens, first and last included."""
+    longest = ops.zeros_like(start_ids) + ops.cast(max_length, "int32")
     if length_limits is None:
-        length_limits = max_length
-    return ops.minimum(length_limits, ops.zeros_like(start_ids) + max_length)
+        return longest
+    return ops.minimum(ops.convert_to_tensor(length_limits, dtype="int32"), longest)
 
 
 def must_end(step, length_limits):

@@ -35,12 +35,12 @@ def top_k(x, k):
     searched = ops.take(blocks, rows * num_blocks + best, axis=0)  # (R, k, block)
     values, found = ops.top_k(ops.reshape(searched, (-1, k * block)), k)
     found = ops.cast(found, "int32")  # (R, k)
-    best = ops.take(ops.reshape(best, (-1,)), rows * k + found // block, axis=0)
-    return values, best * block + found % block
+    origins = ops.take(ops.reshape(best, (-1,)), rows * k + found // block, axis=0)
+    return values, origins * block + found % block
 
 
 def block_width(row_width, k):
-    """Return the widest block that cuts a row evenly, None where blocks save nothing."""
+    """Return the widest block that cuts a row evenly, None where none saves time."""
     for block in range(WIDEST_BLOCK, NARROWEST_BLOCK - 1, -1):
         if row_width % block == 0 and row_width // block >= 4 * k:
             return block

@@ -27,7 +27,8 @@ def rows_of(ids, step, xp):
     """Number the rows (R,) for prefixes that end at `step`; `xp` is ops or NumPy."""
     positions = xp.arange(ids.shape[-1] if xp is np else ops.shape(ids)[-1])
     weights = 7 * positions * positions + 31 * positions + 1
-    return xp.sum(xp.where(positions <= step, (ids + 1) * weights, 0), axis=-1) % NUM_ROWS
+    seen = xp.where(positions <= step, (ids + 1) * weights, 0)
+    return xp.sum(seen, axis=-1) % NUM_ROWS
 
 
 def prefix_model(table):
@@ -65,10 +66,10 @@ def memory(num_sentences, max_length):
 
 
 def run(search, model, table, start_ids, length_limits=None, cache=(), **options):
-    """Search, compiled where a loop can not run otherwise, and give NumPy arrays back."""
+    """Search, compiled on JAX to save time, and give NumPy arrays back."""
     arrays = (table, np.array(start_ids, "int32"), length_limits, cache)
     found = compiled(search, model, tuple(options.items()))(*arrays)
-    return keras.tree.map_structure(ops.convert_to_numpy, found)
+    return keras.tree.map_structure(np.asarray, found)
 
 
 @functools.cache
@@ -90,10 +91,19 @@ def compiled(search, model, options):
     return jax.jit(call)
 
 
+def any_size():
+    """The TensorFlow signature of a search for any batch and length."""
+    import tensorflow as tf
+
+    return tf.TensorSpec([None], "int32"), tf.TensorSpec([], "int32")
+
+
 def log_probs_after(table, prefix):
     """(V,), float64: log probability of each token that may follow."""
     row = rows_of(np.array(prefix), len(prefix) - 1, np)
     logits = np.asarray(table[row], "float64")
+    if np.isneginf(logits).all():
+        return logits
     return logits - np.logaddexp.reduce(logits)
 
 
@@ -108,7 +118,7 @@ def score(table, sentence, length_penalty):
 
 def rank(table, sentences, length_penalty, n_best):
     """The best of the sentences that are possible, with their scores, best first."""
-    scored = [(score(table, sentence, length_penalty), sentence) for sentence in sentences]
+    scored = [(score(table, one, length_penalty), one) for one in sentences]
     return sorted((pair for pair in scored if pair[0] > -np.inf), reverse=True)[:n_best]
 
 
@@ -128,7 +138,7 @@ def reference_beam(table, start_id, max_length, beam_size, length_penalty, n_bes
             (prefix + (token,), log_prob + token_log_prob)
             for prefix, log_prob in alive
             for token, token_log_prob in enumerate(log_probs_after(table, prefix))
-            if length < max_length or token == END
+            if token_log_prob > -np.inf and (length < max_length or token == END)
         ]
         candidates.sort(key=lambda candidate: -candidate[1])
         candidates = candidates[: 2 * beam_size]
