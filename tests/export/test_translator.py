@@ -1,0 +1,318 @@
+"""Sentences in, sentences out: in Python, saved and loaded, exported and served."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+import keras_attention as ka
+from keras_attention.special_tokens import END, PAD, START
+
+from tests.export.conftest import random_translator, random_words
+
+pytestmark = pytest.mark.tensorflow
+
+# Nothing of the package is imported: both loaders, as a client and as a server uses them.
+SERVE = """
+import json, sys
+import tensorflow as tf, tensorflow_text
+folder, texts = sys.argv[1], json.load(sys.stdin)
+client = tf.saved_model.load(folder).signatures["serving_default"]
+answers = {"client": client(text=tf.constant(texts, tf.string))["text"].numpy()}
+with tf.compat.v1.Session(graph=tf.Graph()) as session:
+    graph = tf.compat.v1.saved_model.load(session, ["serve"], folder)
+    signature = graph.signature_def["serving_default"]
+    question = {signature.inputs["text"].name: texts}
+    answers["server"] = session.run(signature.outputs["text"].name, question)
+assert not any(name.startswith("keras_attention") for name in sys.modules)
+json.dump({road: [a.decode() for a in found] for road, found in answers.items()}, sys.stdout)
+"""
+
+STRANGE = [
+    "",
+    " ",
+    "\n",
+    "\x00",
+    "a\x00b",
+    "😀😀",
+    "שלום",
+    "\u202eabc",
+    "한글",
+    "ꙮ" * 5,
+    "\ufeffabc",
+    "a\u0301" * 7,
+]
+
+
+def serve(folder, texts):
+    """Ask an export in a fresh process: {"client": answers, "server": answers}."""
+    process = subprocess.run(
+        [sys.executable, "-c", SERVE, str(folder)],
+        input=json.dumps(texts),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"},
+    )
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
+
+
+def test_answers_depend_on_the_question(translator):
+    words = random_words(20)
+    assert len(set(translator(words))) > 10
+
+
+def test_a_fresh_process_without_the_package_gives_the_same_answers(translator, exported):
+    texts = random_words(30) + STRANGE
+    answers = translator(texts)
+    assert serve(exported, texts) == {"client": answers, "server": answers}
+
+
+def test_the_answers_of_a_mixed_precision_model_survive_the_export(tmp_path):
+    translator = random_translator(dtype="mixed_bfloat16")
+    words = random_words(10)
+    translator.export(tmp_path / "1")
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    answers = served(text=tf.constant(words))["text"].numpy()
+    assert [answer.decode() for answer in answers] == translator(words)
+
+
+def test_an_empty_batch_is_answered_by_an_empty_one(translator, exported):
+    assert translator([]) == []
+    served = tf.saved_model.load(str(exported)).signatures["serving_default"]
+    assert served(text=tf.constant([], tf.string))["text"].shape == (0,)
+
+
+def test_invalid_utf8_gets_an_answer_from_the_export(exported):
+    served = tf.saved_model.load(str(exported)).signatures["serving_default"]
+    alone = served(text=tf.constant(["abc"]))["text"].numpy()[0]
+    answers = served(text=tf.constant([b"\xff\xfe\x80", b"abc", b"\xc3"]))["text"].numpy()
+    assert answers[1] == alone
+    for answer in answers:
+        answer.decode()
+
+
+def test_the_export_refuses_what_is_too_long_and_says_so(exported):
+    served = tf.saved_model.load(str(exported)).signatures["serving_default"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="max_source_length=40"):
+        served(text=tf.constant(["a", "a" * 100_000]))
+    assert served(text=tf.constant(["a" * 39]))["text"].shape == (1,)
+
+
+def test_the_graph_holds_only_operations_that_a_server_has(exported):
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((exported / "saved_model.pb").read_bytes())
+    graph = saved.meta_graphs[0].graph_def
+    operations = {node.op for node in graph.node}
+    operations |= {node.op for function in graph.library.function for node in function.node_def}
+    assert "While" in operations or "StatelessWhile" in operations
+    assert not {op for op in operations if op.startswith("Xla") or "PyFunc" in op}
+
+
+def test_each_sentence_is_answered_as_if_it_were_alone(translator):
+    words = random_words(25, longest=30)
+    together = translator(words, batch_size=7)
+    assert together == [translator([word])[0] for word in words]
+
+
+def test_answers_come_in_the_order_of_the_questions(translator):
+    words = random_words(40, longest=30)
+    order = np.random.default_rng(0).permutation(len(words))
+    shuffled = translator([words[i] for i in order], batch_size=8)
+    assert shuffled == [translator(words, batch_size=8)[i] for i in order]
+
+
+def test_an_answer_is_no_longer_than_its_source_allows():
+    translator = random_translator(beam_size=1, length_ratio=0.0, length_offset=4)
+    # Four tokens, the last of them END; each of the others is a letter.
+    answers = translator(random_words(30))
+    assert max(map(len, answers)) <= 3
+    assert any(answers)
+
+
+def test_calls_of_all_lengths_and_batch_sizes_trace_once(translator):
+    translator(["a"])
+    words = random_words(60, longest=39)
+    for batch in range(1, 30):
+        translator(words[: 1 + batch % 5] + [words[batch]])
+    assert translator._search.experimental_get_tracing_count() == 1
+
+
+def test_a_wider_beam_never_finds_a_less_likely_answer():
+    words = random_words(12)
+    scores = []
+    for beam_size in (1, 30):
+        translator = random_translator(beam_size, length_penalty=0.0, length_offset=3)
+        answers = translator(words)
+        scores.append([log_probability(translator, *pair) for pair in zip(words, answers)])
+    assert np.all(np.array(scores[1]) >= np.array(scores[0]) - 1e-4)
+    assert np.any(np.array(scores[1]) > np.array(scores[0]) + 1e-4)
+
+
+def log_probability(translator, source, answer):
+    """log P of an answer by the whole model at once, START and PAD left out."""
+    source_ids, target = (
+        translator.source_tokenizer.tokenize([text]).numpy()[0] for text in (source, answer)
+    )
+    ids = {
+        "source_ids": np.array([[*source_ids, END]]),
+        "target_ids": np.array([[START, *target]], "int32"),
+    }
+    logits = keras.ops.convert_to_numpy(translator.model(ids))[0].astype("float64")
+    logits[:, [PAD, START]] = -np.inf
+    log_probs = logits - np.log(np.sum(np.exp(logits), axis=-1, keepdims=True))
+    return sum(row[token] for row, token in zip(log_probs, [*target, END]))
+
+
+def test_saved_and_loaded_in_a_fresh_process_it_answers_the_same(translator, tmp_path):
+    words = random_words(10) + STRANGE
+    translator.save(tmp_path / "saved")
+    program = (
+        "import json, sys, keras_attention as ka\n"
+        "translator = ka.Translator.load(sys.argv[1])\n"
+        "answers = translator(json.load(sys.stdin))\n"
+        "print(json.dumps([answers, translator.get_config()]))"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "saved")],
+        input=json.dumps(words),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers, settings = json.loads(process.stdout.splitlines()[-1])
+    assert answers == translator(words)
+    assert settings == translator.get_config()
+
+
+def test_loaded_weights_are_equal_to_the_bit(translator, tmp_path):
+    translator.save(tmp_path)
+    loaded = ka.Translator.load(tmp_path)
+    pairs = list(zip(translator.model.weights, loaded.model.weights, strict=True))
+    assert all(np.array_equal(old.numpy(), new.numpy()) for old, new in pairs)
+
+
+def test_a_failed_export_leaves_the_old_one(translator, tmp_path, monkeypatch):
+    translator.export(tmp_path / "1")
+    old = (tmp_path / "1" / "saved_model.pb").read_bytes()
+
+    def fail(module, folder, signatures):
+        (tf.io.gfile.GFile(f"{folder}/saved_model.pb", "w")).write("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(tf.saved_model, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        translator.export(tmp_path / "1")
+    assert (tmp_path / "1" / "saved_model.pb").read_bytes() == old
+    assert os.listdir(tmp_path) == ["1"]
+
+
+def test_an_export_does_not_replace_a_folder_of_other_things(translator, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds other things"):
+        translator.export(tmp_path)
+    with pytest.raises(FileExistsError, match="holds other things"):
+        translator.save(tmp_path)
+    assert os.listdir(tmp_path) == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "missing", ["translator.json", "model.keras", "source_tokenizer.model"]
+)
+def test_a_folder_that_lacks_a_file_is_named(translator, tmp_path, missing):
+    translator.save(tmp_path)
+    (tmp_path / missing).unlink()
+    with pytest.raises(FileNotFoundError, match=f"has no {missing}"):
+        ka.Translator.load(tmp_path)
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere.*no translator.json"):
+        ka.Translator.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    "broken", ["translator.json", "model.keras", "target_tokenizer.model"]
+)
+def test_a_half_written_file_is_named(translator, tmp_path, broken):
+    translator.save(tmp_path)
+    whole = (tmp_path / broken).read_bytes()
+    (tmp_path / broken).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=broken):
+        ka.Translator.load(tmp_path)
+
+
+def test_a_folder_of_another_format_is_refused(translator, tmp_path):
+    translator.save(tmp_path)
+    settings = json.loads((tmp_path / "translator.json").read_text())
+    (tmp_path / "translator.json").write_text(json.dumps({**settings, "format": 7}))
+    with pytest.raises(ValueError, match="format 7.*reads format 1"):
+        ka.Translator.load(tmp_path)
+
+
+def test_a_tokenizer_of_another_size_is_refused(translator):
+    other = ka.SubwordTokenizer.train(["abc"], model_type="char")
+    good = translator.source_tokenizer
+    with pytest.raises(ValueError, match="source_tokenizer of 7 pieces.*=33"):
+        ka.Translator(translator.model, other, good)
+    with pytest.raises(ValueError, match="target_tokenizer of 7 pieces.*=33"):
+        ka.Translator(translator.model, good, other)
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ({"beam_size": 0}, "beam_size=0"),
+        ({"length_penalty": -1.0}, "length_penalty=-1"),
+        ({"max_source_length": 0}, "max_source_length=0"),
+        ({"length_ratio": 0.0, "length_offset": 0}, "length_ratio=0.0 and length_off"),
+    ],
+)
+def test_settings_out_of_range_are_refused(setting, message):
+    with pytest.raises(ValueError, match=message):
+        random_translator(**setting)
+
+
+def test_one_string_is_refused(translator):
+    with pytest.raises(TypeError, match=r"got one str.*\[text\]"):
+        translator("a dog")
+
+
+def test_what_is_no_string_is_refused_and_named(translator):
+    with pytest.raises(TypeError, match="got int at index 1"):
+        translator(["a", 7])
+
+
+def test_half_a_surrogate_pair_is_refused(translator):
+    with pytest.raises(ValueError, match="surrogate"):
+        translator(["a\ud800"])
+
+
+def test_a_text_that_is_too_long_is_refused_and_named(translator):
+    with pytest.raises(ValueError, match="100001 tokens at index 1.*=40"):
+        translator(["a", "a" * 100_000])
+
+
+def test_progress_is_shown_on_demand(translator, capsys):
+    translator(random_words(5))
+    assert capsys.readouterr().out == ""
+    translator(random_words(5), verbose=1)
+    assert "5/5" in capsys.readouterr().out
+
+
+def test_another_backend_is_refused_with_the_way_out():
+    program = "import keras_attention as ka; ka.Translator(None, None, None)"
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert "got the backend 'jax'" in process.stderr
+    assert "KERAS_BACKEND=tensorflow" in process.stderr
