@@ -41,7 +41,9 @@ def train(options):
     keras.config.set_dtype_policy(options.dtype)
 
     train_pairs, valid_pairs = read_pairs(options)
-    print(f"{len(train_pairs[0]):,} pairs to learn from, {len(valid_pairs[0]):,} to test on")
+    print(
+        f"{len(train_pairs[0]):,} pairs to learn from, {len(valid_pairs[0]):,} to test on"
+    )
     tokenizer = ka.SubwordTokenizer.train(
         [line for side in train_pairs for line in side], options.vocab_size
     )
@@ -59,7 +61,9 @@ def train(options):
     )
 
     model = build(options, tokenizer)
-    model.fit(batches, validation_data=valid_batches, epochs=options.epochs, shuffle=False)
+    model.fit(
+        batches, validation_data=valid_batches, epochs=options.epochs, shuffle=False
+    )
 
     translator = ka.Translator(model, tokenizer, tokenizer, beam_size=options.beam_size)
     report(translator, valid_pairs)
@@ -76,7 +80,9 @@ def parse_options():
     add = parser.add_argument
     add("--source", type=pathlib.Path, required=True, help="sentences, or pairs (TSV)")
     add("--target", type=pathlib.Path, help="their translations, line by line")
-    add("--valid-source", type=pathlib.Path, help="sentences to test on, or pairs (TSV)")
+    add(
+        "--valid-source", type=pathlib.Path, help="sentences to test on, or pairs (TSV)"
+    )
     add("--valid-target", type=pathlib.Path, help="their translations")
     add("--swap", action="store_true", help="translate from target to source")
     add("--vocab-size", type=int, default=8000, help="pieces both languages share")

@@ -123,7 +123,9 @@ class Translator:
         for first in range(0, len(longest_first), batch_size):
             rows = longest_first[first : first + batch_size]
             found = self._search(with_end(tf.gather(pieces, rows)))
-            for row, answer in zip(rows, self.target_tokenizer.detokenize(found).numpy()):
+            for row, answer in zip(
+                rows, self.target_tokenizer.detokenize(found).numpy()
+            ):
                 answers[row] = answer.decode(errors="replace")
             progress.add(len(rows))
         return answers
@@ -150,8 +152,10 @@ class Translator:
         """Find the best translation of each source: ids (B, S) -> ids (B, T)."""
         lengths = tf.reduce_sum(tf.cast(source_ids != PAD, tf.int32), axis=1)  # (B,)
         # START comes on top of the tokens that a translation is granted.
-        limits = 1 + self.length_offset + tf.cast(
-            self.length_ratio * tf.cast(lengths, tf.float32), tf.int32
+        limits = (
+            1
+            + self.length_offset
+            + tf.cast(self.length_ratio * tf.cast(lengths, tf.float32), tf.int32)
         )
         max_length = tf.reduce_max(tf.concat([limits, [2]], axis=0))
         next_logits, start_ids, cache = self.model.start_search(source_ids, max_length)

@@ -95,7 +95,11 @@ class TokenEmbedding(keras.layers.Layer):
         return (*ids_shape, self.d_model)
 
     def compute_output_spec(self, ids, project=False):
-        shape = (*ids.shape[:-1], self.vocab_size) if project else (*ids.shape, self.d_model)
+        shape = (
+            (*ids.shape[:-1], self.vocab_size)
+            if project
+            else (*ids.shape, self.d_model)
+        )
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):

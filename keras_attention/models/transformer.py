@@ -260,7 +260,9 @@ class Transformer(keras.Model):
         forbidden = ops.logical_or(token == PAD, token == START)  # (V,)
 
         def next_logits(ids, step, cache):
-            logits, cache = self.step(ops.take(ids, step, axis=1), cache, step, memory_cache)
+            logits, cache = self.step(
+                ops.take(ids, step, axis=1), cache, step, memory_cache
+            )
             logits = ops.cast(logits, "float32")
             return ops.where(forbidden, FORBIDDEN_LOGIT, logits), cache
 
@@ -309,4 +311,3 @@ def require_valid(config):
             f"and target_vocab_size={target}, but one matrix serves one vocabulary. "
             f"Train one tokenizer on both languages, or use share_embeddings=False."
         )
-

@@ -68,7 +68,9 @@ def test_answers_depend_on_the_question(translator):
     assert len(set(translator(words))) > 10
 
 
-def test_a_fresh_process_without_the_package_gives_the_same_answers(translator, exported):
+def test_a_fresh_process_without_the_package_gives_the_same_answers(
+    translator, exported
+):
     texts = random_words(30) + STRANGE
     answers = translator(texts)
     assert serve(exported, texts) == {"client": answers, "server": answers}
@@ -92,7 +94,9 @@ def test_an_empty_batch_is_answered_by_an_empty_one(translator, exported):
 def test_invalid_utf8_gets_an_answer_from_the_export(exported):
     served = tf.saved_model.load(str(exported)).signatures["serving_default"]
     alone = served(text=tf.constant(["abc"]))["text"].numpy()[0]
-    answers = served(text=tf.constant([b"\xff\xfe\x80", b"abc", b"\xc3"]))["text"].numpy()
+    answers = served(text=tf.constant([b"\xff\xfe\x80", b"abc", b"\xc3"]))[
+        "text"
+    ].numpy()
     assert answers[1] == alone
     for answer in answers:
         answer.decode()
@@ -110,7 +114,9 @@ def test_the_graph_holds_only_operations_that_a_server_has(exported):
     saved.ParseFromString((exported / "saved_model.pb").read_bytes())
     graph = saved.meta_graphs[0].graph_def
     operations = {node.op for node in graph.node}
-    operations |= {node.op for function in graph.library.function for node in function.node_def}
+    operations |= {
+        node.op for function in graph.library.function for node in function.node_def
+    }
     assert "While" in operations or "StatelessWhile" in operations
     assert not {op for op in operations if op.startswith("Xla") or "PyFunc" in op}
 
@@ -150,7 +156,9 @@ def test_a_wider_beam_never_finds_a_less_likely_answer():
     for beam_size in (1, 30):
         translator = random_translator(beam_size, length_penalty=0.0, length_offset=3)
         answers = translator(words)
-        scores.append([log_probability(translator, *pair) for pair in zip(words, answers)])
+        scores.append(
+            [log_probability(translator, *pair) for pair in zip(words, answers)]
+        )
     assert np.all(np.array(scores[1]) >= np.array(scores[0]) - 1e-4)
     assert np.any(np.array(scores[1]) > np.array(scores[0]) + 1e-4)
 
@@ -158,7 +166,8 @@ def test_a_wider_beam_never_finds_a_less_likely_answer():
 def log_probability(translator, source, answer):
     """log P of an answer by the whole model at once, START and PAD left out."""
     source_ids, target = (
-        translator.source_tokenizer.tokenize([text]).numpy()[0] for text in (source, answer)
+        translator.source_tokenizer.tokenize([text]).numpy()[0]
+        for text in (source, answer)
     )
     ids = {
         "source_ids": np.array([[*source_ids, END]]),
