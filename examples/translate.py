@@ -3,7 +3,7 @@
     python examples/translate.py --source train.en --target train.de \\
         --valid-source val.en --valid-target val.de
     python examples/translate.py --source pairs.tsv          two columns, tab between
-    python examples/translate.py --source pairs.tsv --swap   from the second to the first
+    python examples/translate.py --source pairs.tsv --swap   second to first column
 
 Files hold one sentence a line, plain or gzipped (.gz). Without files to validate on,
 some sentences are held out. When it is trained, the script translates what comes in on
@@ -41,9 +41,8 @@ def train(options):
     keras.config.set_dtype_policy(options.dtype)
 
     train_pairs, valid_pairs = read_pairs(options)
-    print(
-        f"{len(train_pairs[0]):,} pairs to learn from, {len(valid_pairs[0]):,} to test on"
-    )
+    train_size, valid_size = len(train_pairs[0]), len(valid_pairs[0])
+    print(f"{train_size:,} pairs to learn from, {valid_size:,} to test on")
     tokenizer = ka.SubwordTokenizer.train(
         [line for side in train_pairs for line in side], options.vocab_size
     )

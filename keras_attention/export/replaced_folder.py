@@ -40,7 +40,7 @@ def replaced_folder(owner, path, marker):
 
 
 def swap(new, path, old):
-    """Rename `path` to `old` and `new` to `path`; undo the first if the second fails."""
+    """Rename `path` to `old`, then `new` to `path`; undo the first if that fails."""
     if path.exists():
         path.rename(old)
     try:
@@ -52,7 +52,7 @@ def swap(new, path, old):
 
 
 def require_replaceable(owner, path, marker):
-    """Raise FileExistsError unless `path` is free, empty, or of the kind to be written."""
+    """Raise FileExistsError unless `path` is free, empty, or of the kind written."""
     if path.is_file():
         raise FileExistsError(
             f"{owner}: got the path {path}, but that is a file, and a folder is to be "

@@ -283,9 +283,9 @@ def require_fitting(model, side, tokenizer):
     vocab_size = model.config[f"{side}_vocab_size"]
     if tokenizer.vocab_size != vocab_size:
         raise ValueError(
-            f"Translator: got a {side}_tokenizer of {tokenizer.vocab_size} pieces and a "
-            f"model with {side}_vocab_size={vocab_size}, but each id must mean the same "
-            f"to both. Use the tokenizer that the model was trained with."
+            f"Translator: got a {side}_tokenizer of {tokenizer.vocab_size} pieces and "
+            f"a model with {side}_vocab_size={vocab_size}, but each id must mean the "
+            f"same to both. Use the tokenizer that the model was trained with."
         )
 
 
@@ -300,7 +300,7 @@ def require_room_for_tokens(length_ratio, length_offset):
 
 
 def require_texts(texts):
-    """Return the texts as a list of bytes; raise unless all of them are Unicode text."""
+    """Return the texts as a list of bytes; raise unless all are Unicode text."""
     if isinstance(texts, (str, bytes)):
         raise TypeError(
             f"Translator: got one {type(texts).__name__}, but a list of sentences is "
@@ -346,7 +346,7 @@ def require_whole(folder):
 
 
 def read_settings(path):
-    """The constructor's settings from a folder; raises ValueError if they are not that."""
+    """The constructor's settings from a file; raise ValueError if unreadable."""
     try:
         settings = json.loads(path.read_text())
         written_as = settings.pop("format")
@@ -357,7 +357,7 @@ def read_settings(path):
         ) from error
     if written_as != FORMAT:
         raise ValueError(
-            f"Translator.load: got the settings {path} in format {written_as}, but this "
-            f"version reads format {FORMAT}. Load it with the version that saved it."
+            f"Translator.load: got the settings {path} in format {written_as}, but "
+            f"this version reads format {FORMAT}. Load it with the one that saved it."
         )
     return settings

@@ -16,7 +16,7 @@ def split_heads(x, num_heads):
 
 
 def merge_heads(x):
-    """(B, N, T, H) -> (B, T, N * H): the heads' results side by side, in their order."""
+    """(B, N, T, H) -> (B, T, N * H): the heads' results side by side, in order."""
     batch, length = ops.shape(x)[0], ops.shape(x)[2]
     width = x.shape[1] * x.shape[3]
     return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, length, width))
@@ -27,7 +27,7 @@ def masked_softmax(scores, attention_mask=None):
 
     Args:
         scores: (B, N, T, S), float.
-        attention_mask: Broadcastable to the scores, bool; True where a query may look.
+        attention_mask: Broadcastable to the scores, bool; True = may attend.
 
     Returns:
         (B, N, T, S), float32. A query that may see nothing gets weights of zero: it
@@ -55,7 +55,7 @@ def scaled_dot_product_attention(query, key, value, attention_mask=None, dropout
         query: Q, (B, N, T, H).
         key: K, (B, N, S, H).
         value: V, (B, N, S, H).
-        attention_mask: Broadcastable to (B, N, T, S), bool; True where a query may look.
+        attention_mask: Broadcastable to (B, N, T, S), bool; True = may attend.
         dropout: Called on the weights before the sum, or None.
 
     Returns:

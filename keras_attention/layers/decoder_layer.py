@@ -1,4 +1,4 @@
-"""Vectors (B, T, D), memory (B, S, M) -> vectors (B, T, D): one layer of the decoder."""
+"""Vectors (B, T, D), memory (B, S, M) -> vectors (B, T, D): a decoder layer."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""Vectors (B, T, D) -> vectors (B, T, D): one layer of the encoder."""
+"""Vectors (B, T, D) -> vectors (B, T, D): an encoder layer."""
 
 import keras
 

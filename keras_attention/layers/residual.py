@@ -1,4 +1,4 @@
-"""The residual stream x, and what a sub-layer adds to it: the one place for the order."""
+"""The residual stream, and what a sub-layer adds to it: one place for the order."""
 
 import keras
 

@@ -18,7 +18,7 @@ from tests.export.conftest import random_translator, random_words
 
 pytestmark = pytest.mark.tensorflow
 
-# Nothing of the package is imported: both loaders, as a client and as a server uses them.
+# Nothing of the package is imported. Both loaders: a client's and a server's.
 SERVE = """
 import json, sys
 import tensorflow as tf, tensorflow_text
@@ -31,7 +31,8 @@ with tf.compat.v1.Session(graph=tf.Graph()) as session:
     question = {signature.inputs["text"].name: texts}
     answers["server"] = session.run(signature.outputs["text"].name, question)
 assert not any(name.startswith("keras_attention") for name in sys.modules)
-json.dump({road: [a.decode() for a in found] for road, found in answers.items()}, sys.stdout)
+answers = {road: [text.decode() for text in found] for road, found in answers.items()}
+json.dump(answers, sys.stdout)
 """
 
 STRANGE = [
