@@ -33,6 +33,7 @@ def sinusoid(positions, d_model):
     (3, 4)
     """
     rates = 10000.0 ** (-np.arange(0, d_model, 2) / d_model)
+    positions = ops.convert_to_tensor(positions, dtype="float32")
     angles = positions[:, None] * ops.cast(rates, "float32")  # (T, D / 2)
     pairs = ops.stack([ops.sin(angles), ops.cos(angles)], axis=-1)  # (T, D / 2, 2)
     return ops.reshape(pairs, (-1, 2 * len(rates)))[:, :d_model]  # (T, D)

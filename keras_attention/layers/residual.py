@@ -52,7 +52,8 @@ class Residual(keras.layers.Layer):
         )
 
     def build(self, x_shape, transformed_shape=None):
-        self.norm.build(x_shape)
+        if not self.norm.built:  # `prepare` may have come first, and built it
+            self.norm.build(x_shape)
 
     def prepare(self, x):
         """What the sub-layer gets to see of the stream, (B, T, D)."""

@@ -140,7 +140,7 @@ class Transformer(keras.Model):
             **kwargs,
         )
         self.config = config
-        self.policy = policy
+        self.dtype_policy = policy
         self.encoder = encoder
         self.decoder = decoder
 
@@ -165,7 +165,7 @@ class Transformer(keras.Model):
         Example:
 
         >>> Transformer.from_preset("tiny", vocab_size=1000).count_params()
-        1447936
+        1446912
         """
         if preset not in PRESETS:
             raise ValueError(
@@ -184,6 +184,7 @@ class Transformer(keras.Model):
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, dict):
+            require_known_inputs(self.name, inputs)
             inputs = {
                 side: require_ids_in_vocabulary(
                     f"{self.name}, {side}", ids, self.config[VOCAB_SIZE[side]]
@@ -286,12 +287,22 @@ class Transformer(keras.Model):
         return {"encoder": encoder_maps, **maps}
 
     def get_config(self):
-        policy = keras.dtype_policies.serialize(self.policy)
+        policy = keras.dtype_policies.serialize(self.dtype_policy)
         return {**self.config, "dtype": policy, "name": self.name}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def require_known_inputs(owner, inputs):
+    """Raise ValueError if there are inputs that the model does not know."""
+    unknown = sorted(set(inputs) - set(VOCAB_SIZE))
+    if unknown:
+        raise ValueError(
+            f"{owner}: got the inputs {unknown}, but knows only {sorted(VOCAB_SIZE)}. "
+            f"Leave the others out of the dict."
+        )
 
 
 def require_valid(config):

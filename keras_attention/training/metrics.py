@@ -19,7 +19,12 @@ class MeanOverTokens(keras.metrics.Mean):
         weights = ops.cast(ops.not_equal(y_true, PAD), "float32")  # (B, T)
         if sample_weight is not None:
             weights = weights * token_weights(sample_weight)
-        return super().update_state(self.token_values(y_true, y_pred), weights)
+        # Given as one figure of known weight: of (B, T) values Keras first takes the
+        # mean over T, padding included, and long sentences would count for less.
+        total = ops.sum(weights)
+        values = self.token_values(y_true, y_pred) * weights
+        mean = ops.sum(values) / ops.where(total == 0, 1.0, total)
+        return super().update_state(mean, total)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")

@@ -1,0 +1,55 @@
+"""Units are dropped in training only, and the same ones from the same seed."""
+
+import keras
+import numpy as np
+from layer_cases import every_layer, numpy, parametrize
+
+
+def drops(case):
+    return case.make().get_config().get("dropout_rate", 0) > 0
+
+
+every_layer_that_drops = parametrize(drops)
+
+
+@every_layer
+def test_nothing_is_dropped_outside_of_training(case):
+    model, inputs = case.model(), case.inputs()
+    first = numpy(model(inputs))
+    np.testing.assert_array_equal(numpy(model(inputs, training=False)), first)
+
+
+@every_layer_that_drops
+def test_training_drops_other_units_at_each_call(case):
+    model, inputs = case.model(), case.inputs()
+    outputs = [numpy(model(inputs, training=training)) for training in (0, 1, 1)]
+    assert not np.array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[1], outputs[2])
+
+
+@every_layer_that_drops
+def test_the_same_seed_drops_the_same_units(case):
+    outputs = []
+    for _ in range(2):
+        keras.utils.set_random_seed(5)
+        outputs.append(numpy(case.model()(case.inputs(), training=True)))
+    np.testing.assert_array_equal(*outputs)
+
+
+@every_layer_that_drops
+def test_a_rate_of_zero_drops_nothing(case):
+    model = case.model(case.layer(**{**case.options, "dropout_rate": 0.0}))
+    inputs = case.inputs()
+    np.testing.assert_array_equal(
+        numpy(model(inputs, training=True)), numpy(model(inputs, training=False))
+    )
+
+
+@parametrize(lambda case: drops(case) and "norm_first" not in case.make().get_config())
+def test_what_is_dropped_is_made_up_for(case):
+    """The mean over many draws is near the result without any."""
+    model = case.model()
+    inputs = [np.repeat(x[:1], 500, axis=0) for x in case.inputs()]
+    expected = numpy(model(inputs))[0]
+    mean = numpy(model(inputs, training=True)).mean(axis=0)
+    assert np.abs(mean - expected).mean() < 0.1 * np.abs(expected).mean()
