@@ -1,5 +1,6 @@
 import gzip
 import os
+import pathlib
 import subprocess
 import sys
 import unicodedata
@@ -465,11 +466,11 @@ def test_an_option_out_of_its_range_is_refused(options, message):
         SubwordTokenizer.train(SENTENCES, **options)
 
 
-def test_one_string_or_path_is_no_corpus(tmp_path):
+def test_one_string_or_path_is_no_corpus():
     with pytest.raises(TypeError, match="'A dog runs', but needs an iterable"):
         train(lines="A dog runs")
     with pytest.raises(TypeError, match="corpus.txt', but needs an iterable"):
-        train(lines=tmp_path / "corpus.txt")
+        train(lines=pathlib.Path("corpus.txt"))
 
 
 def test_what_is_no_sentence_is_refused():
