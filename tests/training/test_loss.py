@@ -133,6 +133,15 @@ def test_the_gradient_is_probability_less_what_was_wanted_per_real_token(smoothi
     assert not gradient[labels == 0].any()
 
 
+def test_a_label_held_to_be_impossible_still_pulls_with_all_its_weight():
+    labels, logits = batch()
+    np.put_along_axis(logits, labels[..., None], -200.0, axis=-1)
+    gradient = gradient_of(MaskedCrossentropy(0.1), labels, logits)
+    pulled = np.take_along_axis(gradient, labels[..., None], axis=-1)[..., 0]
+    expected = np.where(labels != 0, -(0.9 + 0.1 / V) / 8, 0)
+    np.testing.assert_allclose(pulled, expected, rtol=1e-4, atol=1e-5)
+
+
 def gradient_of(loss, labels, logits):
     """d loss / d logits, by one step of gradient descent at rate 1."""
     layer = LogitsAsWeights(logits)
