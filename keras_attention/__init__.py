@@ -33,6 +33,7 @@ from keras_attention.decoding.scoring import Scores, score
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.decoding.source_coverage import coverage_penalty
 from keras_attention.layers.decoder_layer import DecoderLayer
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
@@ -42,6 +43,7 @@ from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.residual import Residual
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.transformer import Transformer
+from keras_attention.training.fast_road import FastRoad, set_fast_road
 from keras_attention.training.loss import MaskedCrossentropy
 from keras_attention.training.metrics import MaskedAccuracy, Perplexity
 from keras_attention.training.schedule import WarmupSchedule
@@ -68,10 +70,13 @@ __all__ = [
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",
+    "Dropout",
     "Residual",
     "EncoderLayer",
     "DecoderLayer",
     "Transformer",
+    "set_fast_road",
+    "FastRoad",
     "MaskedCrossentropy",
     "MaskedAccuracy",
     "Perplexity",

@@ -2,7 +2,10 @@
 
 import math
 
+import keras
 from keras import ops
+
+from keras_attention.layers.accelerators import accelerators
 
 # Far below any score, and finite: softmax of a row of these is no NaN.
 MASKED_SCORE = -1e9
@@ -73,3 +76,65 @@ def scaled_dot_product_attention(query, key, value, attention_mask=None, dropout
     weights = ops.cast(masked_softmax(scores, attention_mask), value.dtype)
     kept = weights if dropout is None else dropout(weights)
     return ops.matmul(kept, value), weights
+
+
+def attention_context(query, key, value, attention_mask=None, dropout=None):
+    """Do `scaled_dot_product_attention` where nobody asks for the weights.
+
+    This is the place that decides between the definition and the fused operation of
+    the backend, which never writes the weights to memory: fused where that is faster,
+    and where no weights are to be dropped, which the fused one cannot do.
+
+    Args:
+        query, key, value, attention_mask: As for `scaled_dot_product_attention`.
+        dropout: Called on the weights before the sum, or None.
+
+    Returns:
+        context (B, N, T, H).
+    """
+    if dropout is None and fused_is_faster():
+        return fused_attention(query, key, value, attention_mask)
+    context, _ = scaled_dot_product_attention(
+        query, key, value, attention_mask, dropout
+    )
+    return context
+
+
+def fused_is_faster():
+    """Whether the backend has flash attention, and may use it, on a GPU or TPU.
+
+    TensorFlow has none; on a CPU it gains nothing on the lengths of sentences. Where
+    `keras.config.disable_flash_attention()` was called, it is left alone.
+    """
+    allowed = keras.config.is_flash_attention_enabled() is not False  # None is auto
+    return allowed and keras.backend.backend() != "tensorflow" and bool(accelerators())
+
+
+def fused_attention(query, key, value, attention_mask=None):
+    """Do `scaled_dot_product_attention` in one operation of the backend.
+
+    Flash attention on JAX and torch, where device, dtype and widths allow it; otherwise
+    what the backend has instead.
+
+    Args:
+        query, key, value, attention_mask: As for `scaled_dot_product_attention`.
+
+    Returns:
+        context (B, N, T, H).
+    """
+    if attention_mask is not None:
+        heads = ops.shape(query)[:3]
+        shape = (heads[0], 1 if attention_mask.shape[1] == 1 else heads[1], heads[2])
+        attention_mask = ops.broadcast_to(
+            attention_mask, (*shape, ops.shape(key)[2])
+        )  # (B, 1 or N, T, S): some of them take no mask that is to be broadcast
+    context = ops.dot_product_attention(
+        *(ops.swapaxes(part, 1, 2) for part in (query, key, value)),  # (B, T, N, H)
+        mask=attention_mask,
+        scale=1 / math.sqrt(query.shape[-1]),
+    )
+    context = ops.swapaxes(context, 1, 2)  # (B, N, T, H)
+    if attention_mask is None:
+        return context
+    sees_something = ops.any(attention_mask, axis=-1, keepdims=True)
+    return ops.where(sees_something, context, ops.zeros((), context.dtype))

@@ -91,30 +91,31 @@ class DecoderLayer(keras.layers.Layer):
         self.feed_forward_residual.build(x_shape)
 
     def call(self, x, memory, x_mask=None, memory_mask=None, training=None):
-        x, _ = self.attend_to_target(x, x_mask, training)
-        x, _ = self.attend_to_memory(x, memory, memory_mask, training)
+        prepared = self.self_attention_residual.prepare(x)
+        attended = self.self_attention(prepared, mask=x_mask, training=training)
+        x = self.self_attention_residual(x, attended, training=training)
+        prepared = self.cross_attention_residual.prepare(x)
+        attended = self.cross_attention(
+            prepared, memory, memory_mask=memory_mask, training=training
+        )
+        x = self.cross_attention_residual(x, attended, training=training)
         return self.transform(x, training)
 
-    def attend_to_target(self, x, x_mask=None, training=None):
-        """Do the first third. Returns x (B, T, D), weights (B, N, T, T)."""
+    def attend_to_target(self, x, x_mask=None):
+        """Do the first third and show it: x (B, T, D) and the weights (B, N, T, T)."""
+        prepared = self.self_attention_residual.prepare(x)
         attended, weights = self.self_attention(
-            self.self_attention_residual.prepare(x),
-            mask=x_mask,
-            training=training,
-            return_attention_scores=True,
+            prepared, mask=x_mask, return_attention_scores=True
         )
-        return self.self_attention_residual(x, attended, training=training), weights
+        return self.self_attention_residual(x, attended), weights
 
-    def attend_to_memory(self, x, memory, memory_mask=None, training=None):
-        """Do the second third. Returns x (B, T, D), weights (B, N, T, S)."""
+    def attend_to_memory(self, x, memory, memory_mask=None):
+        """Do the second third and show it: x (B, T, D) and the weights (B, N, T, S)."""
+        prepared = self.cross_attention_residual.prepare(x)
         attended, weights = self.cross_attention(
-            self.cross_attention_residual.prepare(x),
-            memory,
-            memory_mask=memory_mask,
-            training=training,
-            return_attention_scores=True,
+            prepared, memory, memory_mask=memory_mask, return_attention_scores=True
         )
-        return self.cross_attention_residual(x, attended, training=training), weights
+        return self.cross_attention_residual(x, attended), weights
 
     def transform(self, x, training=None):
         """Do the last third: the feed-forward network. Returns x (B, T, D)."""

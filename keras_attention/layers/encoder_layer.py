@@ -74,18 +74,18 @@ class EncoderLayer(keras.layers.Layer):
         self.feed_forward_residual.build(x_shape)
 
     def call(self, x, mask=None, training=None):
-        x, _ = self.attend(x, mask, training)
+        prepared = self.attention_residual.prepare(x)
+        attended = self.attention(prepared, mask=mask, training=training)
+        x = self.attention_residual(x, attended, training=training)
         return self.transform(x, training)
 
-    def attend(self, x, mask=None, training=None):
-        """Do the first half: attention. Returns x (B, T, D), weights (B, N, T, T)."""
+    def attend(self, x, mask=None):
+        """Do the first half and show it: x (B, T, D) and the weights (B, N, T, T)."""
+        prepared = self.attention_residual.prepare(x)
         attended, weights = self.attention(
-            self.attention_residual.prepare(x),
-            mask=mask,
-            training=training,
-            return_attention_scores=True,
+            prepared, mask=mask, return_attention_scores=True
         )
-        return self.attention_residual(x, attended, training=training), weights
+        return self.attention_residual(x, attended), weights
 
     def transform(self, x, training=None):
         """Do the second half: the feed-forward network. Returns x (B, T, D)."""

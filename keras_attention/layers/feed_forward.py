@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.requirements import require_positive, require_rate
 
 
@@ -43,7 +44,7 @@ class FeedForward(keras.layers.Layer):
         self.widen = keras.layers.Dense(
             d_ff, activation=self.activation, dtype=self.dtype_policy, name="widen"
         )
-        self.dropout = keras.layers.Dropout(dropout_rate, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout_rate, dtype=self.dtype_policy)
 
     def build(self, x_shape):
         self.widen.build(x_shape)

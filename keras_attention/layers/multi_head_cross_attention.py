@@ -4,10 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import (
+    attention_context,
     merge_heads,
     scaled_dot_product_attention,
     split_heads,
 )
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.masks import visible_keys
 from keras_attention.layers.requirements import (
     require_divisible,
@@ -65,7 +67,7 @@ class MultiHeadCrossAttention(keras.layers.Layer):
         self.dropout_rate = dropout_rate
         self.use_bias = use_bias
         self.supports_masking = True
-        self.dropout = keras.layers.Dropout(dropout_rate, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout_rate, dtype=self.dtype_policy)
 
     def build(self, x_shape, memory_shape):
         require_rank(self.name, 3, x=x_shape, memory=memory_shape)
@@ -101,15 +103,16 @@ class MultiHeadCrossAttention(keras.layers.Layer):
     ):
         query = split_heads(self.query(x), self.num_heads)  # (B, N, T, H)
         key, value = self._project(memory)  # (B, N, S, H) each
+        if memory_mask is not None:
+            memory_mask = visible_keys(self.name, memory_mask)
+        dropout = self.dropout.in_training(training)
+        if not return_attention_scores:
+            context = attention_context(query, key, value, memory_mask, dropout)
+            return self.output_projection(merge_heads(context))  # (B, T, D)
         context, weights = scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            None if memory_mask is None else visible_keys(self.name, memory_mask),
-            dropout=lambda weights: self.dropout(weights, training=training),
+            query, key, value, memory_mask, dropout
         )
-        attended = self.output_projection(merge_heads(context))  # (B, T, D)
-        return (attended, weights) if return_attention_scores else attended
+        return self.output_projection(merge_heads(context)), weights
 
     def memory_cache(self, memory, memory_mask=None):
         """Compute the keys and values of the memory once, for all later steps.

@@ -4,10 +4,12 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import (
+    attention_context,
     merge_heads,
     scaled_dot_product_attention,
     split_heads,
 )
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.key_value_cache import empty_cache
 from keras_attention.layers.masks import causal_mask, combine_masks, visible_keys
 from keras_attention.layers.requirements import (
@@ -71,7 +73,7 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         self.dropout_rate = dropout_rate
         self.use_bias = use_bias
         self.supports_masking = True
-        self.dropout = keras.layers.Dropout(dropout_rate, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout_rate, dtype=self.dtype_policy)
 
     def build(self, x_shape):
         require_rank(self.name, 3, x=x_shape)
@@ -94,15 +96,15 @@ class MultiHeadSelfAttention(keras.layers.Layer):
 
     def call(self, x, mask=None, training=None, return_attention_scores=False):
         query, key, value = self._project(x)  # (B, N, T, H) each
+        attention_mask = self._attention_mask(x, mask)
+        dropout = self.dropout.in_training(training)
+        if not return_attention_scores:
+            context = attention_context(query, key, value, attention_mask, dropout)
+            return self.output_projection(merge_heads(context))  # (B, T, D)
         context, weights = scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            self._attention_mask(x, mask),
-            dropout=lambda weights: self.dropout(weights, training=training),
+            query, key, value, attention_mask, dropout
         )
-        attended = self.output_projection(merge_heads(context))  # (B, T, D)
-        return (attended, weights) if return_attention_scores else attended
+        return self.output_projection(merge_heads(context)), weights
 
     def empty_cache(self, rows, max_length):
         """Make a cache for `rows` hypotheses, for `step`: see `empty_cache`."""

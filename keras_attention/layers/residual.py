@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.requirements import require_rate
 
 
@@ -46,7 +47,7 @@ class Residual(keras.layers.Layer):
         self.dropout_rate = dropout_rate
         self.norm_first = norm_first
         self.supports_masking = True
-        self.dropout = keras.layers.Dropout(dropout_rate, dtype=self.dtype_policy)
+        self.dropout = Dropout(dropout_rate, dtype=self.dtype_policy)
         self.norm = keras.layers.LayerNormalization(
             epsilon=1e-6, dtype=self.dtype_policy, name="norm"
         )

@@ -1,9 +1,9 @@
 """Target ids (B, T), memory (B, S, D) -> logits (B, T, V): figure 1, the right half."""
 
-import keras
 from keras import ops
 
 from keras_attention.layers.decoder_layer import DecoderLayer
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.models.encoder import final_norm
 
@@ -29,9 +29,7 @@ class Decoder:
     ):
         self.embedding = embedding
         self.position = PositionalEncoding(dtype=dtype, name="target_position")
-        self.dropout = keras.layers.Dropout(
-            dropout_rate, dtype=dtype, name="target_dropout"
-        )
+        self.dropout = Dropout(dropout_rate, dtype=dtype, name="target_dropout")
         self.layers = [
             DecoderLayer(
                 num_heads,

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.positional_encoding import PositionalEncoding
 
@@ -27,9 +28,7 @@ class Encoder:
     ):
         self.embedding = embedding
         self.position = PositionalEncoding(dtype=dtype, name="source_position")
-        self.dropout = keras.layers.Dropout(
-            dropout_rate, dtype=dtype, name="source_dropout"
-        )
+        self.dropout = Dropout(dropout_rate, dtype=dtype, name="source_dropout")
         self.layers = [
             EncoderLayer(
                 num_heads,

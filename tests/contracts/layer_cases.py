@@ -128,6 +128,7 @@ CASES = {
     "FeedForward": LayerCase(
         ka.FeedForward, {"d_ff": F, "activation": "gelu", "dropout_rate": 0.4}
     ),
+    "Dropout": LayerCase(ka.Dropout, {"rate": 0.4}),
     "Residual": LayerCase(ka.Residual, {"dropout_rate": 0.4}, ((B, T, D), (B, T, D))),
     "EncoderLayer": LayerCase(
         ka.EncoderLayer, {"num_heads": N, "d_ff": F}, sees_future=True
@@ -159,7 +160,7 @@ def takes_vectors(case):
 
 
 def learns(case):
-    return case.layer is not ka.PositionalEncoding
+    return case.layer not in (ka.PositionalEncoding, ka.Dropout)
 
 
 every_layer = parametrize()

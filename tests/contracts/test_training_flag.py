@@ -4,9 +4,15 @@ import keras
 import numpy as np
 from layer_cases import every_layer, numpy, parametrize
 
+import keras_attention as ka
+
 
 def drops(case):
-    return case.make().get_config().get("dropout_rate", 0) > 0
+    return case.make().get_config().get(name_of_rate(case), 0) > 0
+
+
+def name_of_rate(case):
+    return "rate" if case.layer is ka.Dropout else "dropout_rate"
 
 
 every_layer_that_drops = parametrize(drops)
@@ -38,7 +44,7 @@ def test_the_same_seed_drops_the_same_units(case):
 
 @every_layer_that_drops
 def test_a_rate_of_zero_drops_nothing(case):
-    model = case.model(case.layer(**{**case.options, "dropout_rate": 0.0}))
+    model = case.model(case.layer(**{**case.options, name_of_rate(case): 0.0}))
     inputs = case.inputs()
     np.testing.assert_array_equal(
         numpy(model(inputs, training=True)), numpy(model(inputs, training=False))
