@@ -200,6 +200,15 @@ class Transformer(keras.Model):
             }
         return super().__call__(inputs, *args, **kwargs)
 
+    def compile(self, *args, **kwargs):
+        """Do what `keras.Model.compile` does, and make the optimizer's variables.
+
+        Left to the first training step, they would have TensorFlow trace it twice: once
+        to find that it makes variables, and again without.
+        """
+        super().compile(*args, **kwargs)
+        self.optimizer.build(self.trainable_variables)
+
     def encode(self, source_ids):
         """Run the encoder alone.
 

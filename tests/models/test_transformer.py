@@ -552,3 +552,19 @@ def test_tensorboard_may_watch(tmp_path):
     watch = keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
     model.fit(batch(), labels(), verbose=0, callbacks=[watch])
     assert list(tmp_path.rglob("events.out.tfevents.*"))
+
+
+@pytest.mark.tensorflow
+def test_the_first_training_step_is_traced_once(monkeypatch):
+    """Variables that the optimizer makes meanwhile would have it traced again."""
+    traced = []
+
+    def train_step(self, data):
+        traced.append(data)
+        return keras.Model.train_step(self, data)
+
+    monkeypatch.setattr(ka.Transformer, "train_step", train_step)
+    model = made()
+    model.compile("adam", ka.MaskedCrossentropy(0.1), jit_compile=False)
+    model.fit(batch(), labels(), batch_size=B, epochs=3, verbose=0)
+    assert len(traced) == 1
