@@ -138,6 +138,7 @@ def test_a_name_that_is_not_there_is_named():
 
 
 OPTIONAL = [
+    "tensorboard",
     "tensorflow_text",
     "sentencepiece",
     "matplotlib",

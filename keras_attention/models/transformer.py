@@ -209,6 +209,10 @@ class Transformer(keras.Model):
         super().compile(*args, **kwargs)
         self.optimizer.build(self.trainable_variables)
 
+    def compile_from_config(self, config):
+        # Keras asks for this wherever `compile` is not its own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
     def encode(self, source_ids):
         """Run the encoder alone.
 

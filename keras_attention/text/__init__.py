@@ -1,7 +1,28 @@
-"""Sentences -> token ids (B, T) -> batches. Needs TensorFlow and tensorflow-text."""
+"""Sentences -> token ids (B, T) -> batches.
 
-from keras_attention.text.corpus import read_sentence_pairs
-from keras_attention.text.dataset import translation_dataset
-from keras_attention.text.tokenizer import SubwordTokenizer
+All but `TokenBatches` and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
+imported when it is first used.
+"""
 
-__all__ = ["SubwordTokenizer", "read_sentence_pairs", "translation_dataset"]
+import importlib
+
+MODULES = {
+    "SubwordTokenizer": "tokenizer",
+    "read_sentence_pairs": "corpus",
+    "translation_dataset": "dataset",
+    "TokenBatches": "token_batches",
+    "RaggedIds": "ragged_ids",
+}
+
+__all__ = list(MODULES)
+
+
+def __getattr__(name):
+    if name not in MODULES:
+        raise AttributeError(f"module 'keras_attention.text' has no attribute {name!r}")
+    module = importlib.import_module(f"keras_attention.text.{MODULES[name]}")
+    return getattr(module, name)
+
+
+def __dir__():
+    return sorted(__all__)

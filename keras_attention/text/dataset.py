@@ -1,13 +1,19 @@
 """Sentence pairs -> shuffled batches of ids (B, W), in a few fixed widths."""
 
-import dataclasses
-import warnings
+import itertools
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow as tf
 
-from keras_attention.special_tokens import END, PAD, START
+from keras_attention.special_tokens import END, PAD
+from keras_attention.text.buckets import BatchOptions, BatchPlan
+from keras_attention.text.ragged_ids import RaggedIds
+from keras_attention.text.token_pairs import (
+    TokenPairs,
+    prepare_pairs,
+    require_parallel,
+)
+from keras_attention.text.unknown_tokens import SAMPLE, most_unknown, warn_of_unknown
 
 # Sentences that one thread tokenizes in one go.
 CHUNK = 1024
@@ -39,6 +45,11 @@ def translation_dataset(
     lacks is filled up with rows of `PAD` alone (fewer than the batches of its width);
     a loss or metric that skips `PAD`, as ours do, does not see them.
 
+    A warning with figures tells of sides with more than 1 % `UNKNOWN` tokens, and of
+    pairs that are too long. `TokenBatches` serves the same batches without TensorFlow.
+    On JAX and torch it is the better choice: `fit` takes a look at a batch there before
+    it trains, and with it an epoch of a `tf.data.Dataset` is gone.
+
     Args:
         source_lines: Sentences.
         target_lines: Their translations.
@@ -52,9 +63,10 @@ def translation_dataset(
             "truncate" the sentence and end it with `END`. A warning tells how many.
         shuffle: Whether to mix pairs and batches, anew in each epoch. Otherwise the
             widths come from narrow to wide, with their pairs in the order given.
-        seed: The same seed gives the same first epoch, second epoch, and so on, if
-            TensorFlow's global seed is the same too. An epoch is one iterator, so
-            `repeat().skip(k * len(dataset))` starts at epoch k.
+        seed: At least 0. It and the number of an epoch alone decide the order of the
+            epoch, the same as that of `TokenBatches`. An epoch is one iterator from
+            which a batch was taken, so `repeat().skip(e * len(dataset) + b)` goes on
+            with batch b of epoch e.
 
     Returns:
         Dataset of `({"source_ids": (B, W), "target_ids": (B, W)}, labels (B, W))`,
@@ -78,155 +90,64 @@ def translation_dataset(
         >>> inputs["source_ids"].shape == inputs["target_ids"].shape == labels.shape
         True
     """
-    _require_options(max_length, num_widths, too_long)
-    _require_parallel(source_lines, target_lines)
+    options = BatchOptions(
+        "translation_dataset",
+        batch_tokens,
+        max_length,
+        num_widths,
+        too_long,
+        shuffle,
+        seed,
+    )
+    _require_sentences(source_lines, target_lines)
+    names = ("source_lines", "target_lines")
+    require_parallel(source_lines, target_lines, names, options.owner)
     sources = _tokenize(source_lines, source_tokenizer)
     targets = _tokenize(target_lines, target_tokenizer)
-    lengths = 1 + np.maximum(sources.row_lengths(), targets.row_lengths())  # (pairs,)
-    fits = lengths <= max_length
-    if not fits.all():
-        _warn_too_long(too_long, len(fits) - fits.sum(), len(fits), max_length)
-    if too_long == "truncate":
-        sources = sources[:, : max_length - 1]
-        targets = targets[:, : max_length - 1]
-        lengths = np.minimum(lengths, max_length)
-    kept = np.flatnonzero(lengths <= max_length)
-    _require_some(kept, lengths, max_length)
-    buckets = _sort_into_buckets(kept, lengths[kept], num_widths, batch_tokens)
-    indices = [bucket.indices for bucket in buckets]
-    batches = _batch_table(buckets)
-    plan = _shuffled(indices, batches, seed) if shuffle else _plan(indices, batches)
-    gather = _batch_gatherer(_add_end(sources), _add_start(_add_end(targets)))
+    describe = _describe_unknown(source_lines, source_tokenizer)
+    warn_of_unknown(options.owner, "source_lines", sources, describe)
+    describe = _describe_unknown(target_lines, target_tokenizer)
+    warn_of_unknown(options.owner, "target_lines", targets, describe)
+    pairs = prepare_pairs(sources, targets, options)
     return (
-        plan.map(gather, num_parallel_calls=tf.data.AUTOTUNE)
-        .apply(tf.data.experimental.assert_cardinality(len(batches)))
+        _planned_batches(pairs.plan)
+        .map(_batch_gatherer(pairs), num_parallel_calls=tf.data.AUTOTUNE)
+        .apply(tf.data.experimental.assert_cardinality(len(pairs.plan)))
         .prefetch(tf.data.AUTOTUNE)
     )
 
 
-def choose_widths(lengths: np.ndarray, num_widths: int) -> list[int]:
-    """Choose the widths that pad least when each length takes the narrowest that fits.
+def _planned_batches(plan: BatchPlan) -> tf.data.Dataset:
+    """(pairs (at most B,), rows, width) of each batch; each iterator the next epoch.
 
-    Dynamic programming over the sorted distinct lengths: the best cover of the shortest
-    j of them by k widths is the best cover of the shortest i by k - 1, for some i < j,
-    and the j-th length as the width of the rest.
-
-    Args:
-        lengths: (pairs,), positive integers.
-        num_widths: Most widths to choose, at least 1.
-
-    Returns:
-        At most `num_widths` widths, ascending; the last is the longest length.
-
-    Example:
-        >>> choose_widths(np.array([2, 2, 2, 3, 9, 10]), num_widths=2)
-        [3, 10]
+    Keras makes an iterator more than it uses, so an epoch is drawn up only when its
+    first batch is asked for. One array orders all pairs: `Dataset.shuffle` would hold
+    each as a tensor of its own, at 360 bytes and 4 microseconds a pair.
     """
-    widths, counts = np.unique(lengths, return_counts=True)
-    # Of the pairs with one of the first j lengths: how many there are, and how many
-    # tokens they take, padding included.
-    shorter = np.concatenate([[0], np.cumsum(counts)])
-    area = np.concatenate([[0], np.full(len(widths), np.inf)])
-    splits = []
-    for _ in range(min(num_widths, len(widths))):
-        area, split = _add_width(area, widths, shorter)
-        splits.append(split)
-    end, chosen = len(widths), []
-    for split in reversed(splits):
-        chosen.append(int(widths[end - 1]))
-        end = split[end]
-    return chosen[::-1]
+    numbers = itertools.count()
 
+    def next_epoch():
+        epoch = plan.epoch(next(numbers))
+        return epoch.pairs, epoch.batches
 
-def _add_width(area, widths, shorter):
-    """Best cover by k - 1 widths -> best by k, and where its last width starts."""
-    wider = np.full_like(area, np.inf)
-    split = np.zeros(len(area), int)
-    for end in range(1, len(area)):
-        areas = area[:end] + widths[end - 1] * (shorter[end] - shorter[:end])
-        split[end] = np.argmin(areas)
-        wider[end] = areas[split[end]]
-    return wider, split
-
-
-@dataclasses.dataclass(frozen=True)
-class Bucket:
-    """The pairs that share one batch shape (rows, width)."""
-
-    indices: np.ndarray  # (pairs,)
-    rows: int
-    width: int
-
-
-def _sort_into_buckets(indices, lengths, num_widths, batch_tokens) -> list[Bucket]:
-    """Pairs `indices` (pairs,) with their `lengths` (pairs,) -> a bucket a width."""
-    widths = choose_widths(lengths, num_widths)
-    if batch_tokens < widths[-1]:
-        raise ValueError(
-            f"translation_dataset: got batch_tokens={batch_tokens}, but the longest "
-            f"pair takes {widths[-1]} tokens, more than a whole batch. Raise "
-            "batch_tokens, or lower max_length."
+    def batches(_):
+        pairs, table = tf.numpy_function(next_epoch, [], [tf.int64, tf.int64])
+        pairs = tf.ensure_shape(pairs, [None])
+        table = tf.ensure_shape(table, plan.batches.shape)
+        return tf.data.Dataset.from_tensor_slices(table).map(
+            lambda batch: (pairs[batch[0] : batch[1]], batch[2], batch[3])
         )
-    bounds = zip([0, *widths], widths)
-    members = [indices[(lengths > low) & (lengths <= high)] for low, high in bounds]
-    return [
-        Bucket(pairs, _even_rows(len(pairs), batch_tokens // width), width)
-        for pairs, width in zip(members, widths)
-    ]
+
+    return tf.data.Dataset.range(1).flat_map(batches)
 
 
-def _even_rows(num_pairs: int, most_rows: int) -> int:
-    """Rows a batch: the fewest that need no more batches than `most_rows` would."""
-    num_batches = -(-num_pairs // most_rows)
-    return -(-num_pairs // num_batches)
-
-
-def _batch_table(buckets: list[Bucket]) -> np.ndarray:
-    """Where each batch lies in the joined indices of all buckets, and its shape.
-
-    Returns:
-        (batches, 4): start, stop, rows, width.
-    """
-    table, start = [], 0
-    for bucket in buckets:
-        stop = start + len(bucket.indices)
-        for first in range(start, stop, bucket.rows):
-            last = min(first + bucket.rows, stop)
-            table.append((first, last, bucket.rows, bucket.width))
-        start = stop
-    return np.array(table)
-
-
-def _plan(indices: list, batches) -> tf.data.Dataset:
-    """Indices by bucket, and a table of batches -> (indices (B,), rows, width)."""
-    joined = tf.concat(indices, axis=0)  # (pairs,)
-    return tf.data.Dataset.from_tensor_slices(batches).map(
-        lambda batch: (joined[batch[0] : batch[1]], batch[2], batch[3])
-    )
-
-
-def _shuffled(indices: list, batches, seed: int) -> tf.data.Dataset:
-    """One fresh seed an epoch decides the order of pairs in buckets and of batches.
-
-    One operation orders all pairs of a bucket: `Dataset.shuffle` would hold each index
-    as a tensor of its own, at 360 bytes and 4 microseconds a pair.
-    """
-
-    def epoch(seeds):
-        mixed = [shuffle(bucket, seeds) for bucket in indices]
-        return _plan(mixed, shuffle(batches, seeds))
-
-    shuffle = tf.random.experimental.stateless_shuffle
-    seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True)
-    return seeds.batch(2).take(1).flat_map(epoch)
-
-
-def _batch_gatherer(sources: tf.RaggedTensor, targets: tf.RaggedTensor):
-    """Ids of all pairs -> function that collects those of one batch.
+def _batch_gatherer(pairs: TokenPairs):
+    """Function that collects the ids of one batch.
 
     `rows` and `width` reach the function as tensors, so the shapes of its results are
     unknown (None, None), and a `tf.function` over them traces once for all widths.
     """
+    sources, targets = _ragged_tensor(pairs.sources), _ragged_tensor(pairs.targets)
 
     def gather(indices, rows, width):
         source_ids = tf.gather(sources, indices)  # (pairs, None)
@@ -239,88 +160,36 @@ def _batch_gatherer(sources: tf.RaggedTensor, targets: tf.RaggedTensor):
     return gather
 
 
-def _tokenize(lines: Sequence[str], tokenizer) -> tf.RaggedTensor:
-    """Sentences -> ragged ids (pairs, None), in parallel."""
+def _ragged_tensor(ids: RaggedIds) -> tf.RaggedTensor:
+    return tf.RaggedTensor.from_row_splits(ids.values, ids.row_splits)
+
+
+def _tokenize(lines: Sequence[str], tokenizer) -> RaggedIds:
+    """Sentences -> their ids, in parallel."""
     strings = tf.constant(lines, tf.string)
     chunks = tf.data.Dataset.range(0, len(lines), CHUNK).map(
         lambda start: tokenizer.tokenize(strings[start : start + CHUNK]),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
-    return tf.concat(list(chunks), axis=0)
+    return RaggedIds.of(tf.concat(list(chunks), axis=0))
 
 
-def _add_end(ids: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Put `END` behind each row."""
-    splits = ids.row_splits.numpy()
-    return _insert(END, splits[1:], ids.values.numpy(), splits)
+def _describe_unknown(lines: Sequence[str], tokenizer):
+    """Function: numbers of the sentences with unknown tokens (n,) -> what they hold."""
+
+    def describe(numbers):
+        sample = [lines[number] for number in numbers[:SAMPLE]]
+        parts = most_unknown(sample, lambda some: _tokenize(some, tokenizer), number=5)
+        named = f"most often {', '.join(map(repr, parts))}, " if parts else ""
+        return f"{named}for example in {sample[0][:80]!r}"
+
+    return describe
 
 
-def _add_start(ids: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Put `START` in front of each row."""
-    splits = ids.row_splits.numpy()
-    return _insert(START, splits[:-1], ids.values.numpy(), splits)
-
-
-def _insert(token, places, values, splits) -> tf.RaggedTensor:
-    """Insert one token a row. In NumPy, because to concatenate ragged tensors row by
-    row takes three times the time and twice the memory.
-    """
-    longer = splits + np.arange(len(splits))
-    return tf.RaggedTensor.from_row_splits(np.insert(values, places, token), longer)
-
-
-def _require_options(max_length, num_widths, too_long):
-    if max_length < 2:
-        raise ValueError(
-            f"translation_dataset: got max_length={max_length}, but a sentence takes "
-            "at least 2 tokens: one and END. Use 2 or more."
-        )
-    if num_widths < 1:
-        raise ValueError(
-            f"translation_dataset: got num_widths={num_widths}, but batches need at "
-            "least 1 width. Use 1 or more."
-        )
-    if too_long not in ("drop", "truncate"):
-        raise ValueError(
-            f"translation_dataset: got too_long={too_long!r}, but a long pair can only "
-            "be handled by 'drop' or 'truncate'. Choose one of them."
-        )
-
-
-def _require_parallel(source_lines, target_lines):
+def _require_sentences(source_lines, target_lines):
     for name, lines in [("source_lines", source_lines), ("target_lines", target_lines)]:
         if isinstance(lines, (str, bytes)):
             raise TypeError(
                 f"translation_dataset: got {name}={lines[:80]!r}, but needs a list of "
                 "sentences. Read the file first, for example by read_sentence_pairs."
             )
-    if len(source_lines) != len(target_lines):
-        raise ValueError(
-            f"translation_dataset: got {len(source_lines)} source_lines and "
-            f"{len(target_lines)} target_lines, but line n of one must translate line "
-            "n of the other. Find the line that one of them lacks."
-        )
-    if len(source_lines) == 0:
-        raise ValueError(
-            "translation_dataset: got 0 source_lines and 0 target_lines, but needs at "
-            "least one pair. Check what was read."
-        )
-
-
-def _require_some(kept, lengths, max_length):
-    if len(kept) == 0:
-        raise ValueError(
-            f"translation_dataset: got {len(lengths)} pairs of {lengths.min()} to "
-            f"{lengths.max()} tokens, but max_length={max_length} keeps none. Raise "
-            "max_length, or use too_long='truncate'."
-        )
-
-
-def _warn_too_long(too_long, number, total, max_length):
-    done = {"drop": "dropped", "truncate": "truncated"}[too_long]
-    warnings.warn(
-        f"translation_dataset: {done} {number} of {total} pairs "
-        f"({100 * number / total:.1f} %), which have a sentence of more than "
-        f"max_length={max_length} tokens. Raise max_length to keep them whole.",
-        stacklevel=3,
-    )

@@ -1,5 +1,4 @@
 import collections
-import itertools
 import random
 import warnings
 
@@ -9,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.special_tokens import END, PAD, START
-from keras_attention.text.dataset import choose_widths, translation_dataset
+from keras_attention.text.dataset import translation_dataset
 from keras_attention.text.tokenizer import SubwordTokenizer
 
 pytestmark = pytest.mark.tensorflow
@@ -249,6 +248,16 @@ def test_a_run_can_go_on_in_the_middle_of_an_epoch(build):
         assert all(map(np.array_equal, batch, other))
 
 
+def test_an_epoch_begins_when_a_batch_is_asked_for(build):
+    """Keras makes an iterator more than it uses."""
+    dataset, expected = build(seed=7), build(seed=7)
+    for _ in range(2):
+        unused = iter(dataset)
+        for batch, other in zip(batches_of(dataset), batches_of(expected), strict=True):
+            assert all(map(np.array_equal, batch, other))
+        del unused
+
+
 def test_another_seed_gives_another_order(build, letters):
     assert pairs_of(build(seed=7), letters) != pairs_of(build(seed=8), letters)
 
@@ -291,6 +300,28 @@ def test_a_corpus_with_nothing_left_is_refused(build):
         build(["abc", "a"], ["a", "abcde"], max_length=3)
 
 
+# Unknown tokens.
+
+
+def test_unknown_characters_are_counted_and_named(build):
+    sources = ["abcde", "aßbüc", "üü", "dad"]
+    message = (
+        r"translation_dataset: 21\.4 % of the tokens of source_lines are UNKNOWN "
+        r"\(3 of 14, in 2 of 4 sentences\).*most often 'ü', 'ß', for example in 'aßb"
+    )
+    with pytest.warns(UserWarning, match=message) as caught:
+        build(sources, ["a", "b", "c", "d"])
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_unknown_words_are_named_where_the_tokenizer_knows_words(letters):
+    words = SubwordTokenizer.train(["yes no"], model_type="word")
+    message = r"target_lines.*\(2 of 4, in 2 of 3 sentences\).*most often 'perhaps',"
+    with pytest.warns(UserWarning, match=message):
+        lines = ["yes", "no perhaps", "perhaps"]
+        translation_dataset(["a", "b", "c"], lines, letters, words)
+
+
 # Arguments.
 
 
@@ -323,43 +354,12 @@ def test_a_batch_too_small_for_the_longest_pair_is_refused(build):
         ({"max_length": 1}, "max_length=1, .*at least 2"),
         ({"num_widths": 0}, "num_widths=0, .*at least 1"),
         ({"too_long": "keep"}, "too_long='keep', .*'drop' or 'truncate'"),
+        ({"seed": -1}, "seed=-1, .*not negative"),
     ],
 )
 def test_an_option_out_of_its_range_is_refused(build, options, message):
     with pytest.raises(ValueError, match=message):
         build(["a"], ["b"], **options)
-
-
-# Widths.
-
-
-def padded_tokens(widths, lengths):
-    return sum(min(width for width in widths if width >= length) for length in lengths)
-
-
-def least_padding(lengths, num_widths):
-    """The least over all choices of widths, tried one by one."""
-    distinct = sorted(set(lengths))
-    choices = itertools.chain.from_iterable(
-        itertools.combinations(distinct[:-1], size) for size in range(num_widths)
-    )
-    return min(padded_tokens([*choice, distinct[-1]], lengths) for choice in choices)
-
-
-@pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("num_widths", [1, 2, 3, 5])
-def test_widths_pad_as_little_as_any_choice(seed, num_widths):
-    draw = random.Random(seed)
-    lengths = [1 + int(draw.expovariate(0.2)) for _ in range(draw.randint(1, 40))]
-    widths = choose_widths(np.array(lengths), num_widths)
-    assert len(widths) <= num_widths
-    assert widths == sorted(set(widths))
-    assert widths[-1] == max(lengths)
-    assert padded_tokens(widths, lengths) == least_padding(lengths, num_widths)
-
-
-def test_enough_widths_pad_nothing():
-    assert choose_widths(np.array([9, 2, 5, 2]), num_widths=6) == [2, 5, 9]
 
 
 # Keras.
@@ -377,7 +377,22 @@ class TraceCounter(keras.layers.Layer):
         return x
 
 
-def test_keras_traces_once_for_all_widths_and_knows_the_steps(build, letters):
+def noting(dataset, labels_seen):
+    """The same dataset, whose labels are kept as they are taken."""
+
+    def note(labels):
+        labels_seen.append(labels)
+        return labels
+
+    def noted(inputs, labels):
+        return inputs, tf.ensure_shape(
+            tf.numpy_function(note, [labels], tf.int32), [None, None]
+        )
+
+    return dataset.map(noted)
+
+
+def test_keras_traces_once_for_all_widths_and_serves_whole_epochs(build, letters):
     counter = TraceCounter()
     inputs = {
         name: keras.Input((None,), dtype="int32", name=name)
@@ -389,15 +404,22 @@ def test_keras_traces_once_for_all_widths_and_knows_the_steps(build, letters):
     loss = keras.losses.SparseCategoricalCrossentropy(True, ignore_class=PAD)
     model.compile("sgd", loss, jit_compile=False)
     counter.traces = 0
-    dataset = build()
-    steps = []
+    dataset, same = build(), build()
+    expected = [labels for _ in range(2) for *_, labels in batches_of(same)]
+    steps, labels_seen = [], []
     callback = keras.callbacks.LambdaCallback(
         on_train_begin=lambda logs: steps.append(callback.params["steps"])
     )
     # Keras 3.15 warns of its own default, shuffle=True, when it gets a dataset.
     history = model.fit(
-        dataset, epochs=2, verbose=0, shuffle=False, callbacks=[callback]
+        noting(dataset, labels_seen),
+        epochs=2,
+        verbose=0,
+        shuffle=False,
+        callbacks=[callback],
     )
     assert counter.traces == 1
     assert np.isfinite(history.history["loss"]).all()
-    assert steps == [len(list(dataset))]
+    assert steps == [len(dataset)]
+    assert len(labels_seen) == len(expected)
+    assert all(map(np.array_equal, labels_seen, expected))
