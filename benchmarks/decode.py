@@ -22,18 +22,15 @@ that end compete, the others only those among the K best.
 
 import argparse
 import dataclasses
-import json
-import os
 import pathlib
 import signal
-import subprocess
 import sys
 import tempfile
 
 import sacrebleu
-
 from case import Case, Search
-from contest import Competitor, Contest, undisturbed
+from contest import Competitor, Contest
+from options import add_contest_options, choose
 from peers import PEERS
 from report import (
     Machine,
@@ -42,11 +39,10 @@ from report import (
     print_skipped,
     print_times,
     time_rows,
-    versions,
+    write_record,
 )
 
 HERE = pathlib.Path(__file__).parent
-DATA = os.environ.get("KERAS_ATTENTION_DATA", "../shared/data")
 
 BASE = {"num_layers": 6, "d_model": 512, "num_heads": 8, "d_ff": 2048}
 SMALL = {"num_layers": 2, "d_model": 64, "num_heads": 4, "d_ff": 128}
@@ -54,7 +50,7 @@ VOCAB_SIZE = 8000
 TOKENS = 32  # of each source, and new ones
 
 # Whose answers the others' are compared with.
-REFERENCE = Competitor("translator", "float32")
+REFERENCE = Competitor("translator", "float32", PEERS["translator"])
 
 # Where weights are the same, logits in float32 differ by rounding alone.
 TOLERANCE = 1e-3
@@ -68,7 +64,11 @@ def main():
     with tempfile.TemporaryDirectory(prefix="decode-") as folder:
         folder = (options.keep or pathlib.Path(folder)).resolve()
         contest = Contest(
-            options.competitors, options.threads, options.patience, folder / "logs"
+            options.competitors,
+            HERE / "decoding_worker.py",
+            options.threads,
+            options.patience,
+            folder / "logs",
         )
         with contest:
             workloads = {
@@ -79,14 +79,8 @@ def main():
     facts = machine.describe()
     print_machine(facts)
     if options.json:
-        record = {
-            "command": " ".join(["python benchmarks/decode.py", *sys.argv[1:]]),
-            "machine": facts,
-            "versions": versions(),
-            "workloads": workloads,
-            "skipped": {c.title: why for c, why in contest.skipped.items()},
-        }
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
+        skipped = {c.title: why for c, why in contest.skipped.items()}
+        write_record(options.json, facts, workloads=workloads, skipped=skipped)
 
 
 def parse_options():
@@ -100,26 +94,11 @@ def parse_options():
         help="folder that Translator.save wrote, English to German, for workload real",
     )
     add(
-        "--data",
-        type=pathlib.Path,
-        default=pathlib.Path(DATA),
-        help="folder with multi30k/raw/test_2016_flickr.{en,de}.gz in it; default: "
-        "$KERAS_ATTENTION_DATA, else ../shared/data",
-    )
-    add(
         "--workloads",
         nargs="+",
         choices=WORKLOADS,
         default=list(WORKLOADS),
         help="which to run; default: both",
-    )
-    add(
-        "--only",
-        nargs="+",
-        metavar="PEER[:FORMAT]",
-        default=list(PEERS),
-        help="who takes part, such as saved_model:int8 or ctranslate2; a peer without "
-        f"a format takes part in all of its own; default: {' '.join(PEERS)}",
     )
     add(
         "--beams",
@@ -134,20 +113,6 @@ def parse_options():
         type=int,
         default=[1, 32],
         help="sentences translated at once; default: 1 32",
-    )
-    add(
-        "--rounds",
-        type=int,
-        default=7,
-        help="undisturbed timed repetitions of each competitor; up to twice as many are "
-        "tried; default: 7",
-    )
-    add(
-        "--budget",
-        type=float,
-        default=60.0,
-        help="seconds of processor time; who has used up more in one cell of the tables "
-        "takes no part in its further rounds; default: 60",
     )
     add(
         "--sentences",
@@ -168,37 +133,12 @@ def parse_options():
         default=0.6,
         help="exponent of the length, of beam search; default: 0.6",
     )
-    add(
-        "--threads",
-        type=int,
-        default=len(os.sched_getaffinity(0)),
-        help="cores that each competitor may use; default: all",
-    )
-    add(
-        "--patience",
-        type=float,
-        default=300.0,
-        help="seconds to wait, all in all, for moments when nothing else runs on the "
-        "machine, before timed repetitions; default: 300",
-    )
-    add("--json", type=pathlib.Path, help="file to write all that was measured to")
-    add(
-        "--keep",
-        type=pathlib.Path,
-        help="folder to leave models, exports and the processes' logs in; default: "
-        "they are removed",
-    )
-    add(
-        "--quick",
-        action="store_true",
-        help="a smoke run of about a minute: a small model, one format of each peer, "
-        "few sentences, two rounds",
-    )
+    add_contest_options(parser, PEERS, rounds=7, budget=60)
     options = parser.parse_args()
     options.sizes = BASE
     if options.quick:
         make_quick(options)
-    options.competitors = list(choose(options.only, options.quick, parser))
+    options.competitors = list(choose(options, PEERS, parser))
     return options
 
 
@@ -210,17 +150,6 @@ def make_quick(options):
     options.rounds = min(options.rounds, 2)
     options.sentences = min(options.sentences, 32)
     options.timed = min(options.timed, 4)
-
-
-def choose(wanted, quick, parser):
-    """Names on the command line -> competitors."""
-    for name in wanted:
-        peer, _, number_format = name.partition(":")
-        if peer not in PEERS:
-            parser.error(f"--only: got {peer!r}, but there are {', '.join(PEERS)}")
-        formats = PEERS[peer].formats[: 1 if quick else None]
-        for one in [number_format] if number_format else formats:
-            yield Competitor(peer, one)
 
 
 def run_shapes(contest, folder, options):
@@ -241,7 +170,7 @@ def run_shapes(contest, folder, options):
     )
     print(f"\n== Equal shapes: {sizes_of(case)}, random weights")
     print(f"{TOKENS} source tokens, {TOKENS} new tokens", flush=True)
-    differences = check(contest, case)
+    differences = contest.check(case.folder, TOLERANCE)
     members = contest.members()
     cells = [
         cell
@@ -274,8 +203,8 @@ def run_real(contest, folder, options):
         tested=options.sentences,
     )
     print(f"\n== Real sentences: {sizes_of(case)}, trained", flush=True)
-    differences = check(contest, case)
-    members = contest.members(copies_weights=True)
+    differences = contest.check(case.folder, TOLERANCE)
+    members = [c for c in contest.members() if c.about.copies_weights]
     cells, answers = [], []
     for search in searches:
         cells += time_search(contest, members, case, search, options)
@@ -311,41 +240,15 @@ def prepare(contest, folder, searches, **request):
     """Let a process of its own write the case, exports included."""
     formats = [c.number_format for c in contest.members() if c.peer == "saved_model"]
     wide = [search for search in searches if search.beam_size > 1]
-    request.update(
+    contest.prepare(
+        HERE / "prepare.py",
+        folder.name,
         folder=str(folder),
         formats=formats,
         searches=[dataclasses.asdict(s) for s in wide or searches],
+        **request,
     )
-    log_path = contest.logs / f"prepare-{folder.name}.log"
-    with open(log_path, "w") as log:
-        done = subprocess.run(
-            [sys.executable, HERE / "prepare.py", json.dumps(request)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
-        raise SystemExit(f"prepare.py failed:\n{log_path.read_text()[-2000:]}")
     return Case(folder)
-
-
-def check(contest, case):
-    """See that the copies compute what our model computes, in float32.
-
-    Returns:
-        {peer: largest difference of a logit or log probability}.
-    """
-    checked = {c.peer: c for c in contest.members() if PEERS[c.peer].is_checked}
-    found = contest.ask_all(checked.values(), "check", case=str(case.folder))
-    differences = {c.peer: answer["difference"] for c, answer in found.items()}
-    for peer, difference in differences.items():
-        print(
-            f"largest difference to {PEERS[peer].title}: {difference:.1e}", flush=True
-        )
-    for member in contest.members():
-        if not differences.get(member.peer, 0.0) < TOLERANCE:
-            contest.leave(member, f"its results are off by {differences[member.peer]}")
-    return differences
 
 
 def build(contest, members, case, search):
@@ -360,43 +263,16 @@ def time_search(contest, members, case, search, options):
     cells = []
     for size in options.batches:
         batches = case.sentences["batches"][str(size)]
-        first, taken = time_rounds(contest, members, batches, options)
+        # To warm up.
+        first = contest.ask_all(members, "translate", batches=batches)
+        taken = contest.time_rounds(
+            list(first), options.rounds, options.budget, "translate", batches=batches
+        )
         tokens = {c: count_tokens(case, search, a["answers"]) for c, a in first.items()}
         rows = time_rows(taken, tokens, len(batches))
         print_times(f"beam {search.beam_size}, batch {size}", rows)
         cells.append({"beam_size": search.beam_size, "batch_size": size, "rows": rows})
     return cells
-
-
-def time_rounds(contest, members, batches, options):
-    """One repetition to warm up, then timed ones, in turn.
-
-    Returns:
-        {competitor: answer} of the first, and {competitor: [answer]} of the others.
-    """
-    first = contest.ask_all(members, "translate", batches=batches)
-    taken = {competitor: [] for competitor in first}
-    for number in range(2 * options.rounds):
-        for competitor in rotate(list(first), number):
-            if wants_another(taken[competitor], options):
-                contest.wait_for_quiet()
-                answer = contest.ask(competitor, "translate", batches=batches)
-                taken[competitor] += [answer] if answer else []
-    return first, {c: answers for c, answers in taken.items() if answers}
-
-
-def wants_another(answers, options):
-    """Whether there are too few undisturbed repetitions, and seconds left for more."""
-    # Not by the clock, which also runs while a process is kept from running.
-    quickest = min((answer["processor_seconds"] for answer in answers), default=0.0)
-    is_in_budget = quickest * len(answers) < options.budget
-    return is_in_budget and len(list(filter(undisturbed, answers))) < options.rounds
-
-
-def rotate(items, count):
-    """Let another one begin each time, so that nobody always follows the same."""
-    count %= max(len(items), 1)
-    return items[count:] + items[:count]
 
 
 def count_tokens(case, search, answers):

@@ -26,11 +26,12 @@ import os
 import pathlib
 import platform
 import random
-import resource
 import statistics
 import sys
 import tempfile
 import time
+
+from memory import measure_memory
 
 PRESETS = {
     "tiny": {"num_layers": 2, "d_model": 64, "num_heads": 4, "d_ff": 128},
@@ -278,35 +279,6 @@ def sentence(generator, words):
     """A sentence of so many made-up words, each of them one token."""
     known = VOCAB_SIZE - 4
     return " ".join(f"w{generator.randrange(known)}" for _ in range(words))
-
-
-def measure_memory(act):
-    """MiB that are held before a function is called, and that it adds at most."""
-    before = resident_mib()
-    forget_peak()
-    act()
-    return before, max(peak_mib() - before, 0.0)
-
-
-def resident_mib():
-    """Memory that this process holds, in MiB; except on Linux, the most so far."""
-    pages = pathlib.Path("/proc/self/statm")
-    if not pages.exists():
-        return peak_mib()
-    return int(pages.read_text().split()[1]) * resource.getpagesize() / 2**20
-
-
-def peak_mib():
-    """The most memory that this process has held, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def forget_peak():
-    """Let the peak be what is held now, where the system can: on Linux."""
-    switch = pathlib.Path("/proc/self/clear_refs")
-    if switch.exists():
-        switch.write_text("5")
 
 
 def print_growth_head(varied, options):

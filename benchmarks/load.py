@@ -29,9 +29,9 @@ from growth import (
     in_fresh_process,
     load,
     mixed_sentences,
-    resident_mib,
     write_mixed,
 )
+from memory import resident_mib
 
 MOST_TEXTS = 8  # of a request
 

@@ -16,11 +16,11 @@ import sys
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
-import keras_attention as ka
 import numpy as np
-
 from case import END, PAD, START, Search, pad
 from peers.translator import with_policy, with_search
+
+import keras_attention as ka
 
 CHECKED_SENTENCES = 8
 

@@ -2,13 +2,14 @@
 
 import datetime
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
 import statistics
+import sys
 
 import psutil
-
 from contest import busy_seconds, undisturbed
 
 PACKAGES = (
@@ -77,6 +78,18 @@ def versions():
     return found
 
 
+def write_record(path, machine, **measured):
+    """Write all that was measured to a JSON file, and how."""
+    record = {
+        "command": f"python benchmarks/{pathlib.Path(sys.argv[0]).name} "
+        f"{' '.join(sys.argv[1:])}",
+        "machine": machine,
+        "versions": versions(),
+        **measured,
+    }
+    path.write_text(json.dumps(record, indent=1) + "\n")
+
+
 def time_rows(taken, tokens, calls):
     """Sum up the repetitions of one cell: the undisturbed ones, if there are any.
 
@@ -118,16 +131,46 @@ def print_times(title, rows):
     """Print what `time_rows` gave."""
     print(f"\n{title:<38}   median  minimum   tokens/s   to ours   quiet")
     for row in rows:
-        ratio = row["ratio_to_ours"]
         print(
             f"{row['competitor']:<38}"
             f"{1e3 * row['median']:>6,.0f} ms"
             f"{1e3 * row['minimum']:>6,.0f} ms"
             f"{row['tokens_per_second']:>11,.0f}"
-            f"{f'{ratio:.2f}' if ratio else '-':>10}"
+            f"{format_ratio(row['ratio_to_ours']):>10}"
             f"{row['quiet']:>5} of {len(row['repetitions'])}",
             flush=True,
         )
+
+
+def print_learning(unit, rows):
+    """Print what `time_rows` gave of competitors that learn, and what they take."""
+    print(f"\n{unit:<38}   median   to best peer   to ours   tokens/s   quiet")
+    for row in rows:
+        print(
+            f"{row['competitor']:<38}"
+            f"{1e3 * row['median']:>6,.0f} ms"
+            f"{format_ratio(row['ratio_to_best_peer']):>15}"
+            f"{format_ratio(row['ratio_to_ours']):>10}"
+            f"{row['tokens_per_second']:>11,.0f}"
+            f"{row['quiet']:>5} of {len(row['repetitions'])}",
+            flush=True,
+        )
+    print(f"\n{'':<38} parameters   steps    loss   first call        peak")
+    for row in rows:
+        built = row["first_call"]
+        print(
+            f"{row['competitor']:<38}"
+            f"{built['parameters']:>11,}"
+            f"{built['steps']:>8}"
+            f"{row['repetitions'][-1]['loss']:>8.2f}"
+            f"{built['seconds']:>11.1f} s"
+            f"{row['peak_mib']:>8,.0f} MiB",
+            flush=True,
+        )
+
+
+def format_ratio(ratio):
+    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def print_answers(title, rows, signature):
@@ -149,8 +192,8 @@ def print_answers(title, rows, signature):
 def print_machine(machine):
     """Print what matters most of it."""
     print(
-        f"\n{machine['processor']}, {machine['cores_used']} of {machine['cores']} cores, "
-        f"{machine['minutes']:.0f} minutes; on average others took "
+        f"\n{machine['processor']}, {machine['cores_used']} of {machine['cores']} "
+        f"cores, {machine['minutes']:.0f} minutes; on average others took "
         f"{machine['cores_taken_by_others']} cores"
     )
 

@@ -43,9 +43,17 @@ from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.residual import Residual
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.transformer import Transformer
+from keras_attention.text.token_batches import TokenBatches
+from keras_attention.training.accumulation import accumulation_steps
+from keras_attention.training.averaging import average_checkpoints
+from keras_attention.training.bad_loss import StopOnBadLoss
+from keras_attention.training.bleu import BleuCallback
+from keras_attention.training.checkpoints import Checkpoints
+from keras_attention.training.evaluation import Evaluation, evaluate
 from keras_attention.training.fast_road import FastRoad, set_fast_road
 from keras_attention.training.loss import MaskedCrossentropy
 from keras_attention.training.metrics import MaskedAccuracy, Perplexity
+from keras_attention.training.resume import ResumableTraining
 from keras_attention.training.schedule import WarmupSchedule
 
 __version__ = "0.1.0"
@@ -64,6 +72,7 @@ __all__ = [
     "SubwordTokenizer",
     "read_sentence_pairs",
     "translation_dataset",
+    "TokenBatches",
     "TokenEmbedding",
     "PositionalEncoding",
     "LearnedPositionalEncoding",
@@ -81,6 +90,14 @@ __all__ = [
     "MaskedAccuracy",
     "Perplexity",
     "WarmupSchedule",
+    "accumulation_steps",
+    "ResumableTraining",
+    "StopOnBadLoss",
+    "BleuCallback",
+    "Checkpoints",
+    "average_checkpoints",
+    "evaluate",
+    "Evaluation",
     "greedy_search",
     "beam_search",
     "Hypotheses",

@@ -8,8 +8,6 @@ import tempfile
 
 import ctranslate2
 import numpy as np
-from ctranslate2.specs import Activation, TransformerSpec
-
 from case import (
     END,
     LAYER_NORM_EPSILON,
@@ -21,6 +19,7 @@ from case import (
     require_copyable,
     sinusoid,
 )
+from ctranslate2.specs import Activation, TransformerSpec
 
 MAX_POSITIONS = 1024
 

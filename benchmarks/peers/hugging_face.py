@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from transformers import MarianConfig, MarianMTModel
-
 from case import (
     END,
     LAYER_NORM_EPSILON,
@@ -15,6 +13,7 @@ from case import (
     require_copyable,
     sinusoid,
 )
+from transformers import MarianConfig, MarianMTModel
 
 MAX_POSITIONS = 1024
 

@@ -6,7 +6,6 @@ positions that are learned, a normalisation behind the embeddings, and GELU.
 
 import keras_hub
 import numpy as np
-
 from case import PAD, START, pad
 
 

@@ -1,8 +1,8 @@
 """Our `Translator`, in Python."""
 
-import keras_attention as ka
-
 from case import Case, Search
+
+import keras_attention as ka
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
