@@ -196,7 +196,7 @@ def train(options, model, tokenizer, batches, valid_batches, epochs, valid_lines
         model,
         batches,
         every=options.save_every,
-        callbacks=[ka.StopOnBadLoss(), bleu, checkpoints],
+        callbacks=[ka.StopOnBadLoss(batches), bleu, checkpoints],
     )
     history = model.fit(
         **resume.fit_arguments(),

@@ -533,7 +533,12 @@ SCRIPT = pathlib.Path(training_script.__file__)
 def start_script(state, pause):
     return subprocess.Popen(
         [sys.executable, str(SCRIPT), str(state), str(pause)],
-        env={**os.environ, "KERAS_BACKEND": keras.backend.backend()},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": keras.backend.backend(),
+            # TensorFlow's files of code, which a killed process does not remove.
+            "TMPDIR": str(state.parents[1]),
+        },
         stdout=subprocess.PIPE,
         text=True,
     )
