@@ -3,14 +3,17 @@
 import functools
 
 import keras
+from keras import ops
 
 
 @functools.cache
 def accelerators():
-    """Names of the GPUs and TPUs that the backend sees, such as ("gpu:0",)."""
-    if keras.backend.backend() == "torch":  # for which Keras lists none
-        import torch
+    """Names of the GPUs and TPUs that the backend sees, such as ("gpu:0",).
 
-        return tuple(f"gpu:{number}" for number in range(torch.cuda.device_count()))
-    devices = keras.distribution.list_devices()
+    For torch, of which Keras lists no devices, the one that Keras computes on.
+    """
+    if keras.backend.backend() == "torch":
+        devices = [str(ops.convert_to_tensor(0.0).device)]
+    else:
+        devices = keras.distribution.list_devices()
     return tuple(device for device in devices if not device.startswith("cpu"))
