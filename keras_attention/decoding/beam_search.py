@@ -70,8 +70,8 @@ class BeamState(NamedTuple):
     limits: Any  # (A,), the most tokens that each may have
     ids: Any  # (A, K, T), the hypotheses that are alive
     log_probs: Any  # (A, K), -inf for one that is not
-    finished: Hypotheses  # (A, n_best, ...), those that have ended, best first
-    results: Hypotheses  # (B, n_best, ...), of the sentences that were dropped
+    finished: Hypotheses  # (A, n_best or K, ...), those that have ended, best first
+    results: Hypotheses  # (B, n_best or K, ...), of the sentences that were dropped
     cache: Any  # each tensor with A * K rows
     memory: Any  # each tensor with A rows
 
@@ -100,9 +100,12 @@ def beam_search(
     max_length: int,
     beam_size: int = 4,
     length_penalty: float = 0.6,
+    length_offset: float = 5.0,
+    complete: bool = True,
     n_best: int = 1,
     length_limits=None,
     constraints: Sequence[Callable] = (),
+    renormalize: bool = False,
     final_penalty: Callable | None = None,
     cache=(),
     memory=None,
@@ -113,13 +116,19 @@ def beam_search(
     The hypotheses that are alive have equal lengths and are ranked by log P(y).
     Those that have ended are ranked by their score,
 
-        log P(y) / ((5 + |y|) / 6) ** length_penalty + final penalty,
+        log P(y) / ((offset + |y|) / (offset + 1)) ** length_penalty + final penalty,
 
     where |y| counts the tokens after the first one, with the last one, and are
     never touched again. A sentence is done when none of its hypotheses that are
     alive could still reach the n_best best scores, which loses nothing: log P(y)
     can only fall, the length penalty is largest at the limit of the length, and
     the final penalty is never above 0.
+
+    With `complete=False` it does what Hugging Face's search does by default, to find
+    the same sentences: one that ends counts only if it is among the K best
+    candidates of its step, and the END that the limit forces costs nothing; and a
+    sentence is done as soon as K hypotheses have ended of which the worst scores no
+    less than the best one alive would if it ended at its present length.
 
     Args:
         next_logits: `(ids (R, T), step, cache) -> (logits (R, V), cache)`; the model,
@@ -135,6 +144,9 @@ def beam_search(
         beam_size: Hypotheses K kept alive for each sentence.
         length_penalty: Exponent (alpha in the paper), at least 0; 0 ranks by log
             probability, and more favours longer sentences.
+        length_offset: What is added to a length, tokens, at least 0; 5 in the paper.
+        complete: Search on until nothing better can come; False stops earlier, as
+            described above.
         n_best: Sentences returned for each one that is started, at most
             `beam_size`.
         length_limits: (B,), int32; each sentence's own maximum, counted like
@@ -143,6 +155,7 @@ def beam_search(
             log probability that the model gives to it, whatever is forbidden.
         constraints: Functions that forbid tokens; see `forbid_repeated_ngrams` and
             its neighbours.
+        renormalize: Share the probability of what they forbid out among the rest.
         final_penalty: `(cache) -> (R,)`, at most 0: added to the score of a hypothesis
             if it ends now; see `coverage_penalty`.
         cache: Any nested structure of tensors with B rows. Each row is repeated K
@@ -161,8 +174,8 @@ def beam_search(
 
     Raises:
         ValueError: `beam_size` below 1; `n_best` below 1 or above `beam_size`;
-            `length_penalty` below 0; `max_length` below 2; `start_ids` or
-            `length_limits` not of shape (B,).
+            `length_penalty` or `length_offset` below 0; `max_length` below 2;
+            `start_ids` or `length_limits` not of shape (B,).
 
     Source:
         Wu et al., 2016, section 7, equation 14, without its pruning by distance from
@@ -170,13 +183,17 @@ def beam_search(
         not compete for the same K places is the idea of Tensor2Tensor's search.
     """
     require_beams(beam_size, n_best)
-    require_growing_penalty(length_penalty)
+    require_growing_penalty(length_penalty, length_offset)
     require_room("beam_search", max_length)
     start_ids = ops.convert_to_tensor(start_ids, dtype="int32")
     require_one_per_sentence("beam_search", "start_ids", start_ids)
     limits = limits_or_default(length_limits, start_ids, max_length)
     require_one_per_sentence("beam_search", "length_limits", limits)
     shared = () if memory is None else (memory,)
+    kept = n_best if complete else beam_size
+
+    def scored(log_probs, length):
+        return penalize(log_probs, length, length_penalty, length_offset)
 
     def anyone_alive(*state):
         return ops.any(BeamState(*state).log_probs > -math.inf)
@@ -186,31 +203,38 @@ def beam_search(
         rows = ops.reshape(state.ids, (-1, ops.shape(state.ids)[-1]))  # (A * K, T)
         logits, cache = next_logits(rows, state.step, state.cache, *state.memory)
         state = state._replace(cache=cache)
-        candidates = expand(state, logits, end_id, constraints)
+        candidates = expand(
+            state, logits, end_id, constraints, renormalize, free_end=not complete
+        )
         penalties = None if final_penalty is None else final_penalty(cache)
-        finished = keep_finished(state, candidates, end_id, length_penalty, penalties)
+        counted = None if complete else beam_size
+        finished = keep_finished(state, candidates, end_id, scored, penalties, counted)
         alive = keep_alive(candidates, end_id, beam_size)
-        alive = retire(alive, finished.scores, state.limits, length_penalty)
+        longest = state.limits - 1 if complete else state.step + 1
+        alive = retire(alive, finished.scores, longest, scored)
         state = state._replace(finished=finished)
         return follow(*drop(state, alive)) if drop_done else follow(state, alive)
 
-    state = start(start_ids, limits, max_length, beam_size, n_best, cache, shared)
+    state = start(start_ids, limits, max_length, beam_size, kept, cache, shared)
     if drop_done:
         state = with_any_number(state, start_ids)
     state = BeamState(*ops.while_loop(anyone_alive, advance, state))
-    return finish(state.results if drop_done else state.finished)
+    return finish(state.results if drop_done else state.finished, n_best)
 
 
-def start(start_ids, limits, max_length, beam_size, n_best, cache=(), memory=()):
-    """One hypothesis that is alive for each sentence, and none that has ended."""
+def start(start_ids, limits, max_length, beam_size, kept, cache=(), memory=()):
+    """One hypothesis that is alive for each sentence, and none that has ended.
+
+    There is room for as many that have as are `kept`.
+    """
     batch = ops.shape(start_ids)[0]
     ids = start_buffer(start_ids, max_length)[:, None]  # (B, 1, T)
     length = ops.shape(ids)[-1]
     # The K hypotheses are still the same one: only the first may go on.
     log_probs = ops.where(ops.arange(beam_size) == 0, 0.0, -math.inf)
     log_probs = ops.cast(log_probs, "float32")  # (K,)
-    none = ops.full((batch, n_best), -math.inf, dtype="float32")
-    finished = Hypotheses(ops.broadcast_to(ids, (batch, n_best, length)), none, none)
+    none = ops.full((batch, kept), -math.inf, dtype="float32")
+    finished = Hypotheses(ops.broadcast_to(ids, (batch, kept, length)), none, none)
     first_rows = row_numbers(ops.zeros((batch, beam_size), dtype="int32"), 1)
     return BeamState(
         step=ops.convert_to_tensor(0, dtype="int32"),
@@ -239,7 +263,7 @@ def with_any_number(state, start_ids):
     return state._replace(**taken, cache=take_rows(state.cache, rows))
 
 
-def expand(state, logits, end_id, constraints=()):
+def expand(state, logits, end_id, constraints=(), renormalize=False, free_end=False):
     """Find the best 2K ways in which the K hypotheses of each sentence go on.
 
     At most K of them end, one for each hypothesis, so at least K do not. They
@@ -252,6 +276,9 @@ def expand(state, logits, end_id, constraints=()):
         logits: (A * K, V), for what follows each of them.
         end_id: Token that ends a sentence.
         constraints: Functions that forbid tokens.
+        renormalize: Let the probabilities of what is allowed sum to 1 again.
+        free_end: The END that the limit forces has log probability 0, and not the one
+            that the model gives to it.
 
     Returns:
         `Candidates`.
@@ -260,10 +287,12 @@ def expand(state, logits, end_id, constraints=()):
     width = min(2 * beam_size, vocab_size)
     logits = ops.cast(logits, "float32")
     normalizer = ops.logsumexp(logits, axis=-1, keepdims=True)  # (A * K, 1)
-    end_log_probs = logits[:, end_id, None] - normalizer  # (A * K, 1)
+    end_log_probs = 0.0 if free_end else logits[:, end_id, None] - normalizer
     if constraints:
         logits = constrain(state, logits - normalizer, constraints)
         normalizer = 0.0
+        if renormalize:
+            normalizer = ops.logsumexp(logits, axis=-1, keepdims=True)
     best, tokens = top_k(logits, width)  # (A * K, W)
     best = best - normalizer
 
@@ -295,38 +324,42 @@ def never_positive(log_probs):
     return ops.where(log_probs > -math.inf, ops.minimum(log_probs, 0.0), -math.inf)
 
 
-def keep_finished(state, candidates, end_id, length_penalty, penalties=None):
+def keep_finished(state, candidates, end_id, scored, penalties=None, counted=None):
     """Let the candidates that end compete with those that have ended before.
 
     Args:
         state: `BeamState`.
         candidates: `Candidates`.
         end_id: Token that ends a sentence.
-        length_penalty: Exponent of the length.
+        scored: `(log_probs, length) -> scores`, of hypotheses of all lengths.
         penalties: (A * K,), added to the score of a hypothesis if it ends, or None.
+        counted: How many of the candidates, the best ones, may end; None for all.
 
     Returns:
-        The best `Hypotheses` (A, n_best, ...), best first.
+        The best `Hypotheses`, as many as there were, best first.
     """
-    n_best = state.finished.scores.shape[1]
-    scores = penalize(candidates.log_probs, state.step + 1, length_penalty)
+    kept = state.finished.scores.shape[1]
+    scores = scored(candidates.log_probs, state.step + 1)
     if penalties is not None:
         penalties = ops.reshape(penalties, (-1, state.log_probs.shape[1]))  # (A, K)
         scores = scores + gather_beams(penalties, candidates.beams)
-    scores = ops.where(candidates.tokens == end_id, scores, -math.inf)
+    ending = candidates.tokens == end_id  # (A, 2K)
+    if counted is not None:
+        ending = ops.logical_and(ending, ops.arange(ending.shape[1]) < counted)
+    scores = ops.where(ending, scores, -math.inf)
     scores = ops.concatenate([state.finished.scores, scores], axis=1)
-    scores, chosen = top_k(scores, n_best)  # (A, n_best)
+    scores, chosen = top_k(scores, kept)  # (A, kept)
     log_probs = ops.concatenate(
         [state.finished.log_probs, candidates.log_probs], axis=1
     )
     log_probs = gather_beams(log_probs, chosen)
     log_probs = ops.where(scores > -math.inf, log_probs, -math.inf)
 
-    unchanged = ops.broadcast_to(ops.arange(n_best, dtype="int32"), ops.shape(scores))
-    sources = ops.concatenate([unchanged, n_best + candidates.beams], axis=1)
+    unchanged = ops.broadcast_to(ops.arange(kept, dtype="int32"), ops.shape(scores))
+    sources = ops.concatenate([unchanged, kept + candidates.beams], axis=1)
     ids = ops.concatenate([state.finished.ids, state.ids], axis=1)
-    ids = gather_beams(ids, gather_beams(sources, chosen))  # (A, n_best, T)
-    last_tokens = ops.where(chosen >= n_best, end_id, PAD)
+    ids = gather_beams(ids, gather_beams(sources, chosen))  # (A, kept, T)
+    last_tokens = ops.where(chosen >= kept, end_id, PAD)
     ids = write_token(ids, state.step + 1, last_tokens)
     return Hypotheses(ids, scores, log_probs)
 
@@ -339,10 +372,18 @@ def keep_alive(candidates, end_id, beam_size):
     return Alive(log_probs, rows, gather_beams(candidates.tokens, chosen))
 
 
-def retire(alive, finished_scores, limits, length_penalty):
-    """Set all to -inf for sentences whose n_best best can not be overtaken."""
+def retire(alive, finished_scores, longest, scored):
+    """Set all to -inf for sentences whose best can not be overtaken.
+
+    Args:
+        alive: `Alive`.
+        finished_scores: (A, kept), of those that have ended.
+        longest: |y| up to which the alive ones may still get the better of them: ()
+            or (A,).
+        scored: `(log_probs, length) -> scores`.
+    """
     best = ops.max(alive.log_probs, axis=1)  # (A,)
-    reachable = penalize(best, limits - 1, length_penalty)
+    reachable = scored(best, longest)
     done = ops.min(finished_scores, axis=1) >= reachable
     log_probs = ops.where(done[:, None], -math.inf, alive.log_probs)
     return alive._replace(log_probs=log_probs)
@@ -390,8 +431,9 @@ def follow(state, alive):
     )
 
 
-def finish(found):
-    """Return what has ended, with nothing but PAD where there is no sentence."""
+def finish(found, n_best):
+    """Return the best that have ended, with nothing but PAD where there is none."""
+    found = Hypotheses(*(values[:, :n_best] for values in found))
     exists = found.scores[:, :, None] > -math.inf
     first = ops.arange(ops.shape(found.ids)[-1]) == 0
     ids = ops.where(ops.logical_or(exists, first), found.ids, PAD)

@@ -22,12 +22,15 @@ class Scores(NamedTuple):
     scores: Any
 
 
-def score(logits, labels, length_penalty: float = 0.6) -> Scores:
+def score(
+    logits, labels, length_penalty: float = 0.6, length_offset: float = 5.0
+) -> Scores:
     """Score given sentences as `beam_search` scores those that it finds.
 
     log P(y) is the sum of log softmax(logits) at the labels that are not `PAD`, and
-    the score is log P(y) / ((5 + |y|) / 6) ** length_penalty, where |y| is their
-    number. So for the sentence START a b END the labels are a b END, and |y| is 3.
+    the score is log P(y) / ((offset + |y|) / (offset + 1)) ** length_penalty, where
+    |y| is their number. So for the sentence START a b END the labels are a b END, and
+    |y| is 3.
 
     Args:
         logits: (B, T, V), float; computed on in float32. They score what the search
@@ -36,6 +39,7 @@ def score(logits, labels, length_penalty: float = 0.6) -> Scores:
         labels: (B, T), int; the tokens after the first one, END included, and `PAD`
             after that. Whatever the logits say there counts for nothing.
         length_penalty: Exponent (alpha in the paper), at least 0.
+        length_offset: What is added to a length, tokens; 5 in the paper.
 
     Returns:
         `Scores(log_probs (B,), scores (B,))`, both 0 where there is no label.
@@ -58,7 +62,8 @@ def score(logits, labels, length_penalty: float = 0.6) -> Scores:
     real = labels != PAD
     log_probs = ops.sum(ops.where(real, log_probs, 0.0), axis=1)  # (B,)
     lengths = ops.sum(ops.cast(real, "int32"), axis=1)  # (B,)
-    return Scores(log_probs, penalize(log_probs, lengths, length_penalty))
+    scores = penalize(log_probs, lengths, length_penalty, length_offset)
+    return Scores(log_probs, scores)
 
 
 def require_equal_length(logits_length, labels_length):

@@ -27,6 +27,10 @@ class SearchSettings:
         beam_size: K, hypotheses kept for each sentence; 1 is the quickest.
         length_penalty: Exponent of the length that scores are divided by, at least 0;
             more favours longer sentences.
+        length_offset: What is added to a length before that, tokens, at least 0: 5 in
+            the paper; 0 divides by the length itself, as Marian does.
+        complete: Search on until nothing better can come; False does as Hugging Face's
+            search: see `beam_search`.
         coverage_penalty: Weight (beta in the paper) of the score's penalty for source
             tokens that were looked at too little, at least 0.
         max_length: Most tokens of a translation.
@@ -35,6 +39,8 @@ class SearchSettings:
         repetition_penalty: Factor, at least 1, of the log probability of a token that
             was used before.
         suppressed_tokens: Ids of tokens that never appear.
+        renormalize: Share the probability of tokens that these settings forbid out
+            among the others.
 
     Raises:
         ValueError: For a setting out of its range, or a minimum above the maximum.
@@ -46,19 +52,22 @@ class SearchSettings:
 
     beam_size: int = 4
     length_penalty: float = 0.6
+    length_offset: float = 5.0
+    complete: bool = True
     coverage_penalty: float = 0.0
     max_length: int | tuple[float, int] = (1.0, 50)
     min_length: int | tuple[float, int] = 0
     no_repeat_ngram_size: int = 0
     repetition_penalty: float = 1.0
     suppressed_tokens: tuple[int, ...] = ()
+    renormalize: bool = False
 
     def __post_init__(self):
         for name in ("max_length", "min_length", "suppressed_tokens"):
             value = getattr(self, name)  # a list, where it comes from JSON
             object.__setattr__(self, name, tuple(value) if is_list(value) else value)
         require_beams(self.beam_size, 1)
-        require_growing_penalty(self.length_penalty)
+        require_growing_penalty(self.length_penalty, self.length_offset)
         require_coverage_penalty(self.coverage_penalty)
         require_lengths(self.max_length, self.min_length)
         if self.no_repeat_ngram_size:

@@ -129,8 +129,8 @@ def trained_array(weight, trained):
     """The trained values of a weight, float32; `NO_BIAS` for a bias without any."""
     if weight.path in trained:
         values = keras.ops.convert_to_numpy(trained[weight.path]).astype("float32")
-        if weight.name == "embeddings":
-            return np.pad(values, [(0, weight.shape[0] - len(values)), (0, 0)])
+        filled_up = zip(weight.shape, values.shape)  # longer along the vocabulary
+        values = np.pad(values, [(0, more - size) for more, size in filled_up])
         if weight.name != "bias" or values.any():
             return values
     return np.full(weight.shape, NO_BIAS, "float32")

@@ -7,7 +7,7 @@ import shutil
 
 
 @contextlib.contextmanager
-def replaced_folder(owner, path, marker):
+def replaced_folder(owner, path, names):
     """Yield a new folder that takes the place of `path` if the block succeeds.
 
     When the block fails, or the process dies in it, what was at `path` is still
@@ -17,15 +17,14 @@ def replaced_folder(owner, path, marker):
     Args:
         owner: Who writes, for the error message.
         path: Where the folder is to be. Missing parents are made.
-        marker: A file that every folder of this kind holds. A folder with other
-            things in it is not ours to replace.
+        names: Of all that a folder of this kind may hold. One with other things in it
+            is not ours to replace.
 
     Raises:
-        FileExistsError: If `path` is a file, or a folder that holds something but
-            not `marker`.
+        FileExistsError: If `path` is a file, or a folder that holds something else.
     """
     path = pathlib.Path(os.path.abspath(path))
-    require_replaceable(owner, path, marker)
+    require_replaceable(owner, path, names)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
@@ -51,16 +50,19 @@ def swap(new, path, old):
         raise
 
 
-def require_replaceable(owner, path, marker):
+def require_replaceable(owner, path, names):
     """Raise FileExistsError unless `path` is free, empty, or of the kind written."""
     if path.is_file():
         raise FileExistsError(
             f"{owner}: got the path {path}, but that is a file, and a folder is to be "
             f"written. Give the path of a new folder."
         )
-    if path.is_dir() and any(path.iterdir()) and not (path / marker).exists():
+    if not path.is_dir():
+        return
+    others = sorted({one.name for one in path.iterdir()} - set(names))
+    if others:
         raise FileExistsError(
-            f"{owner}: got the path {path}, but that folder holds other things (no "
-            f"{marker}), which would be lost. Give the path of a new or empty folder, "
-            f"or of one written by {owner} before."
+            f"{owner}: got the path {path}, but that folder holds other things "
+            f"({', '.join(others)}), which would be lost. Give the path of a new or "
+            f"empty folder, or of one written by {owner} before."
         )

@@ -27,8 +27,8 @@ class SentenceGraph:
 
     Args:
         model: A `Transformer`.
-        source_tokenizer: `SubwordTokenizer` of its source vocabulary.
-        target_tokenizer: `SubwordTokenizer` of its target vocabulary.
+        source_tokenizer: Tokenizer of its source vocabulary.
+        target_tokenizer: Tokenizer of its target vocabulary.
         settings: `SearchSettings`.
         max_source_length: Longest source in tokens, END included.
         batch_size: Sentences translated at once.
@@ -139,6 +139,9 @@ class SentenceGraph:
             start_ids,
             beam_size=self.settings.beam_size,
             length_penalty=self.settings.length_penalty,
+            length_offset=self.settings.length_offset,
+            complete=self.settings.complete,
+            renormalize=self.settings.renormalize,
             n_best=n_best,
             final_penalty=final_penalty,
             **options,
@@ -168,8 +171,12 @@ class SentenceGraph:
     def score_ids(self, source_ids, target_ids):
         """Ids (B, S), (B, T), END behind each -> the scores; see `score`."""
         logits = self.model(teacher_forced(source_ids, target_ids))
-        penalty = self.settings.length_penalty
-        found = score(self.model.forbid(logits), target_ids, penalty)
+        found = score(
+            self.model.forbid(logits),
+            target_ids,
+            self.settings.length_penalty,
+            self.settings.length_offset,
+        )
         return {"scores": found.scores, "log_probs": found.log_probs}
 
     def align_ids(self, source_ids):

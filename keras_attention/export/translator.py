@@ -19,13 +19,17 @@ from keras_attention.export.replaced_folder import replaced_folder
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.warm_up import write_warm_up_requests
 from keras_attention.layers.requirements import require_positive
-from keras_attention.text.tokenizer import SubwordTokenizer
+from keras_attention.text.marian_tokenizer import load_tokenizer
+from keras_attention.training.replaced_file import replaced_file
 
 MODEL_FILE = "model.keras"
 SOURCE_FILE = "source_tokenizer.model"
 TARGET_FILE = "target_tokenizer.model"
 SETTINGS_FILE = "translator.json"
+FILES = (SETTINGS_FILE, MODEL_FILE, SOURCE_FILE, TARGET_FILE)
 FORMAT = 2
+# What is in the folder of a SavedModel.
+EXPORTED = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
 
 IDS = tf.TensorSpec((None, None), tf.int32)
 # What TensorFlow Serving does with the texts it warms up with.
@@ -74,9 +78,10 @@ class Translator:
 
     Args:
         model: A `Transformer`.
-        source_tokenizer: `SubwordTokenizer` of the model's source vocabulary.
-        target_tokenizer: `SubwordTokenizer` of the model's target vocabulary; may be
-            the same.
+        source_tokenizer: `SubwordTokenizer` of the model's source vocabulary, or a
+            `MarianTokenizer`.
+        target_tokenizer: The same of the model's target vocabulary; may be the same
+            one.
         max_source_length: Longest source in tokens, END included. A longer one is
             an error, as what does not fit would be lost without a word.
         **settings: `beam_size`, `length_penalty` and whatever else `SearchSettings`
@@ -266,16 +271,34 @@ class Translator:
         Raises:
             FileExistsError: If the folder holds other things than a translator.
         """
-        with replaced_folder("Translator.save", folder, SETTINGS_FILE) as aside:
-            self.model.save(aside / MODEL_FILE)
-            self.source_tokenizer.save(aside / SOURCE_FILE)
-            self.target_tokenizer.save(aside / TARGET_FILE)
-            settings = {"format": FORMAT, **self.get_config()}
-            (aside / SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + "\n")
+        with replaced_folder("Translator.save", folder, FILES) as aside:
+            self.write(aside)
+
+    def write(self, folder):
+        """Write what `save` writes into a folder that may hold other things, too.
+
+        Each file takes the place of an older one only when it is whole; the model, the
+        only one that changes while a translator is trained, is the last.
+        """
+        folder = pathlib.Path(folder)
+        settings = json.dumps({"format": FORMAT, **self.get_config()}, indent=2)
+        writers = {
+            SETTINGS_FILE: lambda path: path.write_text(settings + "\n"),
+            SOURCE_FILE: self.source_tokenizer.save,
+            TARGET_FILE: self.target_tokenizer.save,
+            MODEL_FILE: self.model.save,
+        }
+        for name, write in writers.items():
+            with replaced_file(folder / name) as aside:
+                write(aside)
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder, **settings):
         """Read what `save` wrote.
+
+        Args:
+            folder: Where it is.
+            **settings: What the constructor takes, instead of what was saved.
 
         Raises:
             FileNotFoundError: If there is no such folder, or a file in it is missing.
@@ -283,7 +306,7 @@ class Translator:
         """
         folder = pathlib.Path(folder)
         require_whole(folder)
-        settings = read_settings(folder / SETTINGS_FILE)
+        settings = {**read_settings(folder / SETTINGS_FILE), **settings}
         try:
             model = keras.saving.load_model(folder / MODEL_FILE)
         except Exception as error:
@@ -292,8 +315,8 @@ class Translator:
                 f"not be read ({type(error).__name__}: {error}). Save the translator "
                 f"again."
             ) from error
-        source_tokenizer = SubwordTokenizer.load(folder / SOURCE_FILE)
-        target_tokenizer = SubwordTokenizer.load(folder / TARGET_FILE)
+        source_tokenizer = load_tokenizer(folder / SOURCE_FILE)
+        target_tokenizer = load_tokenizer(folder / TARGET_FILE)
         return cls(model, source_tokenizer, target_tokenizer, **settings)
 
     def export(self, folder, dtype=None, batch_size=64, warm_up=()):
@@ -330,7 +353,7 @@ class Translator:
         dtype = self.model.compute_dtype if dtype is None else dtype
         require_numeric_format(dtype)
         require_positive("Translator.export", batch_size=batch_size)
-        with replaced_folder("Translator.export", folder, "saved_model.pb") as aside:
+        with replaced_folder("Translator.export", folder, EXPORTED) as aside:
             graph = self.graph(freeze(self.model, dtype), batch_size)
             tf.saved_model.save(Served(graph), str(aside), signatures(graph))
             if warm_up:
@@ -602,8 +625,7 @@ def require_short_enough(lengths, max_source_length):
 
 def require_whole(folder):
     """Raise FileNotFoundError unless a folder holds all that `save` writes."""
-    files = (SETTINGS_FILE, MODEL_FILE, SOURCE_FILE, TARGET_FILE)
-    missing = [name for name in files if not (folder / name).is_file()]
+    missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
             f"Translator.load: got the folder {folder}, but it has no "

@@ -21,6 +21,8 @@ class DecoderLayer(keras.layers.Layer):
         norm_first: Normalise the input of each sub-layer instead of the sum behind it.
             A stack of such layers needs one more normalisation at its end.
         use_bias: Add a bias to the attention's projections; the paper has none.
+        activation: Name of the feed-forward network's activation in Keras, or a
+            function; ReLU in the paper.
 
     Call arguments:
         x: (B, T, D), float; the target, shifted so that position t holds token t - 1.
@@ -50,6 +52,7 @@ class DecoderLayer(keras.layers.Layer):
         dropout_rate=0.1,
         norm_first=False,
         use_bias=False,
+        activation="relu",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -59,6 +62,7 @@ class DecoderLayer(keras.layers.Layer):
         self.dropout_rate = dropout_rate
         self.norm_first = norm_first
         self.use_bias = use_bias
+        self.activation = keras.activations.get(activation)
         self.supports_masking = True
         policy = self.dtype_policy
         self.self_attention = MultiHeadSelfAttention(
@@ -77,7 +81,9 @@ class DecoderLayer(keras.layers.Layer):
         self.cross_attention_residual = Residual(
             dropout_rate, norm_first, dtype=policy, name="cross_attention_residual"
         )
-        self.feed_forward = FeedForward(d_ff, dtype=policy, name="feed_forward")
+        self.feed_forward = FeedForward(
+            d_ff, activation, dtype=policy, name="feed_forward"
+        )
         self.feed_forward_residual = Residual(
             dropout_rate, norm_first, dtype=policy, name="feed_forward_residual"
         )
@@ -156,4 +162,5 @@ class DecoderLayer(keras.layers.Layer):
             "dropout_rate": self.dropout_rate,
             "norm_first": self.norm_first,
             "use_bias": self.use_bias,
+            "activation": keras.activations.serialize(self.activation),
         }

@@ -20,6 +20,8 @@ class EncoderLayer(keras.layers.Layer):
         norm_first: Normalise the input of each sub-layer instead of the sum behind it.
             A stack of such layers needs one more normalisation at its end.
         use_bias: Add a bias to the attention's projections; the paper has none.
+        activation: Name of the feed-forward network's activation in Keras, or a
+            function; ReLU in the paper.
 
     Call arguments:
         x: (B, T, D), float.
@@ -45,6 +47,7 @@ class EncoderLayer(keras.layers.Layer):
         dropout_rate=0.1,
         norm_first=False,
         use_bias=False,
+        activation="relu",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -54,6 +57,7 @@ class EncoderLayer(keras.layers.Layer):
         self.dropout_rate = dropout_rate
         self.norm_first = norm_first
         self.use_bias = use_bias
+        self.activation = keras.activations.get(activation)
         self.supports_masking = True
         policy = self.dtype_policy
         self.attention = MultiHeadSelfAttention(
@@ -62,7 +66,9 @@ class EncoderLayer(keras.layers.Layer):
         self.attention_residual = Residual(
             dropout_rate, norm_first, dtype=policy, name="attention_residual"
         )
-        self.feed_forward = FeedForward(d_ff, dtype=policy, name="feed_forward")
+        self.feed_forward = FeedForward(
+            d_ff, activation, dtype=policy, name="feed_forward"
+        )
         self.feed_forward_residual = Residual(
             dropout_rate, norm_first, dtype=policy, name="feed_forward_residual"
         )
@@ -104,4 +110,5 @@ class EncoderLayer(keras.layers.Layer):
             "dropout_rate": self.dropout_rate,
             "norm_first": self.norm_first,
             "use_bias": self.use_bias,
+            "activation": keras.activations.serialize(self.activation),
         }

@@ -11,7 +11,7 @@ from keras_attention.layers.requirements import (
 )
 
 
-def sinusoid(positions, d_model):
+def sinusoid(positions, d_model, interleaved=True):
     """Encode positions as sines and cosines of wavelengths from 2 pi to 10000 * 2 pi.
 
     PE(pos, 2i) = sin(pos / 10000^(2i / D)), PE(pos, 2i + 1) = cos(the same).
@@ -19,13 +19,14 @@ def sinusoid(positions, d_model):
     Args:
         positions: (T,), float32; the dtype matters, as bfloat16 knows no 257.
         d_model: D, width; an odd D leaves out the last cosine.
+        interleaved: Sines and cosines alternate, as in the paper; False puts all sines
+            before all cosines, as Tensor2Tensor and Marian do.
 
     Returns:
         (T, D), float32.
 
     Source:
-        Vaswani et al., 2017, section 3.5. None of the usual departures: sines and
-        cosines alternate.
+        Vaswani et al., 2017, section 3.5.
 
     Example:
 
@@ -35,8 +36,9 @@ def sinusoid(positions, d_model):
     rates = 10000.0 ** (-np.arange(0, d_model, 2) / d_model)
     positions = ops.convert_to_tensor(positions, dtype="float32")
     angles = positions[:, None] * ops.cast(rates, "float32")  # (T, D / 2)
-    pairs = ops.stack([ops.sin(angles), ops.cos(angles)], axis=-1)  # (T, D / 2, 2)
-    return ops.reshape(pairs, (-1, 2 * len(rates)))[:, :d_model]  # (T, D)
+    # (T, D / 2, 2) one beside the other, or (T, 2, D / 2) one after the other
+    parts = ops.stack([ops.sin(angles), ops.cos(angles)], axis=-1 if interleaved else 1)
+    return ops.reshape(parts, (-1, 2 * len(rates)))[:, :d_model]  # (T, D)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -46,6 +48,8 @@ class PositionalEncoding(keras.layers.Layer):
     Args:
         max_length: Longest input in positions, to refuse longer ones; None, the
             default, takes any length.
+        interleaved: Sines and cosines alternate, as in the paper; False puts all sines
+            before all cosines, as Tensor2Tensor and Marian do.
 
     Call arguments:
         x: (B, T, D), float.
@@ -66,11 +70,12 @@ class PositionalEncoding(keras.layers.Layer):
     (2, 5, 12)
     """
 
-    def __init__(self, max_length=None, **kwargs):
+    def __init__(self, max_length=None, interleaved=True, **kwargs):
         super().__init__(**kwargs)
         if max_length is not None:
             require_positive(type(self).__name__, max_length=max_length)
         self.max_length = max_length
+        self.interleaved = interleaved
         self.supports_masking = True
 
     def build(self, x_shape):
@@ -86,10 +91,15 @@ class PositionalEncoding(keras.layers.Layer):
         return self._add(x, ops.reshape(ops.cast(index, "float32"), (1,)))
 
     def _add(self, x, positions):
-        return x + ops.cast(sinusoid(positions, x.shape[-1]), x.dtype)
+        encoded = sinusoid(positions, x.shape[-1], self.interleaved)
+        return x + ops.cast(encoded, x.dtype)
 
     def compute_output_shape(self, x_shape):
         return x_shape
 
     def get_config(self):
-        return {**super().get_config(), "max_length": self.max_length}
+        return {
+            **super().get_config(),
+            "max_length": self.max_length,
+            "interleaved": self.interleaved,
+        }

@@ -19,6 +19,8 @@ class TokenEmbedding(keras.layers.Layer):
     Args:
         vocab_size: V, tokens; ids run from 0 to V - 1.
         d_model: D, width of the vectors.
+        scaled: Multiply the vectors by sqrt(D), as in the paper.
+        use_bias: Add a bias to each token's logit; the paper has none.
 
     Call arguments:
         ids: (B, T), int.
@@ -45,11 +47,13 @@ class TokenEmbedding(keras.layers.Layer):
     ((1, 3, 12), (1, 3, 11))
     """
 
-    def __init__(self, vocab_size, d_model, **kwargs):
+    def __init__(self, vocab_size, d_model, scaled=True, use_bias=False, **kwargs):
         super().__init__(**kwargs)
         require_positive(type(self).__name__, vocab_size=vocab_size, d_model=d_model)
         self.vocab_size = vocab_size
         self.d_model = d_model
+        self.scaled = scaled
+        self.use_bias = use_bias
         self.supports_masking = True
 
     def build(self, ids_shape=None):
@@ -58,6 +62,10 @@ class TokenEmbedding(keras.layers.Layer):
             shape=(self.vocab_size, self.d_model),
             initializer=keras.initializers.RandomNormal(stddev=self.d_model**-0.5),
         )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.vocab_size,), initializer="zeros"
+            )
 
     def __call__(self, ids, project=False, **kwargs):
         if not project:
@@ -66,11 +74,13 @@ class TokenEmbedding(keras.layers.Layer):
 
     def call(self, ids, project=False):
         if project:
-            return ops.matmul(ids, ops.transpose(self.embeddings))
+            logits = ops.matmul(ids, ops.transpose(self.embeddings))  # (B, T, V)
+            return logits + self.bias if self.use_bias else logits
         # The rows are looked up in the weights' dtype and cast afterwards, as far
         # fewer numbers are looked up than the matrix holds.
         vectors = ops.take(self.embeddings, ids, axis=0)  # (B, T, D)
-        return ops.cast(vectors, self.compute_dtype) * math.sqrt(self.d_model)
+        vectors = ops.cast(vectors, self.compute_dtype)
+        return vectors * math.sqrt(self.d_model) if self.scaled else vectors
 
     def project(self, x):
         """Score every token of the vocabulary by its fit to each vector.
@@ -82,7 +92,7 @@ class TokenEmbedding(keras.layers.Layer):
             (B, T, V) logits, float. A padding mask on `x` passes through unchanged.
 
         Source:
-            Vaswani et al., 2017, section 3.4; Press and Wolf, 2017. No bias.
+            Vaswani et al., 2017, section 3.4; Press and Wolf, 2017.
         """
         return self(x, project=True)
 
@@ -107,6 +117,8 @@ class TokenEmbedding(keras.layers.Layer):
             **super().get_config(),
             "vocab_size": self.vocab_size,
             "d_model": self.d_model,
+            "scaled": self.scaled,
+            "use_bias": self.use_bias,
         }
 
 

@@ -26,9 +26,13 @@ class Decoder:
         norm_first,
         use_bias,
         dtype,
+        activation="relu",
+        interleaved_positions=True,
     ):
         self.embedding = embedding
-        self.position = PositionalEncoding(dtype=dtype, name="target_position")
+        self.position = PositionalEncoding(
+            interleaved=interleaved_positions, dtype=dtype, name="target_position"
+        )
         self.dropout = Dropout(dropout_rate, dtype=dtype, name="target_dropout")
         self.layers = [
             DecoderLayer(
@@ -37,6 +41,7 @@ class Decoder:
                 dropout_rate,
                 norm_first,
                 use_bias,
+                activation,
                 dtype=dtype,
                 name=f"decoder_layer_{index}",
             )

@@ -25,9 +25,13 @@ class Encoder:
         norm_first,
         use_bias,
         dtype,
+        activation="relu",
+        interleaved_positions=True,
     ):
         self.embedding = embedding
-        self.position = PositionalEncoding(dtype=dtype, name="source_position")
+        self.position = PositionalEncoding(
+            interleaved=interleaved_positions, dtype=dtype, name="source_position"
+        )
         self.dropout = Dropout(dropout_rate, dtype=dtype, name="source_dropout")
         self.layers = [
             EncoderLayer(
@@ -36,6 +40,7 @@ class Encoder:
                 dropout_rate,
                 norm_first,
                 use_bias,
+                activation,
                 dtype=dtype,
                 name=f"encoder_layer_{index}",
             )

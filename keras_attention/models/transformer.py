@@ -33,7 +33,7 @@ PRESETS = {
 
 VOCAB_SIZE = {"source_ids": "source_vocab_size", "target_ids": "target_vocab_size"}
 
-# PAD and START are never proposed: a logit that no other comes near, and that every
+# Of tokens that are never proposed: a logit that no other comes near, and that every
 # dtype can hold.
 FORBIDDEN_LOGIT = -3e4
 
@@ -62,6 +62,15 @@ class Transformer(keras.Model):
             none, many later models do.
         num_decoder_layers: Decoder layers, where they are to differ in number; None
             takes `num_layers`.
+        activation: Name of the feed-forward networks' activation in Keras; ReLU in the
+            paper.
+        interleaved_positions: Sines and cosines of the positions alternate, as in the
+            paper; False puts all sines before all cosines.
+        scale_embeddings: Multiply the embeddings by sqrt(D), as in the paper.
+        output_bias: Add a bias to each token's logit; the paper has none.
+        forbidden_tokens: Ids that are never proposed, and that the model's probability
+            in a search is not shared with. A token that is to be suppressed but to
+            keep its share belongs into a search's `suppressed_tokens`.
         dtype: Dtype policy of all layers, such as "mixed_bfloat16"; None takes
             Keras's global one.
 
@@ -73,7 +82,8 @@ class Transformer(keras.Model):
 
     Raises:
         ValueError: For sizes below 1, heads that do not divide the width, a rate
-            outside [0, 1), or shared embeddings of two vocabulary sizes.
+            outside [0, 1), shared embeddings of two vocabulary sizes, or forbidden
+            tokens that the target's vocabulary has not.
 
     Source:
         Vaswani et al., 2017, section 3 and figure 1. Attention projections have no
@@ -100,6 +110,11 @@ class Transformer(keras.Model):
         share_embeddings=False,
         use_bias=False,
         num_decoder_layers=None,
+        activation="relu",
+        interleaved_positions=True,
+        scale_embeddings=True,
+        output_bias=False,
+        forbidden_tokens=(PAD, START),
         dtype=None,
         name="transformer",
         **kwargs,
@@ -116,6 +131,11 @@ class Transformer(keras.Model):
             "share_embeddings": share_embeddings,
             "use_bias": use_bias,
             "num_decoder_layers": num_decoder_layers,
+            "activation": activation,
+            "interleaved_positions": interleaved_positions,
+            "scale_embeddings": scale_embeddings,
+            "output_bias": output_bias,
+            "forbidden_tokens": forbidden_tokens,
         }
         require_valid(config)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
@@ -123,19 +143,32 @@ class Transformer(keras.Model):
         target_embedding = TokenEmbedding(
             target_vocab_size,
             d_model,
+            scale_embeddings,
+            output_bias,
             dtype=policy,
             name="embedding" if share_embeddings else "target_embedding",
         )
         source_embedding = target_embedding
         if not share_embeddings:
             source_embedding = TokenEmbedding(
-                source_vocab_size, d_model, dtype=policy, name="source_embedding"
+                source_vocab_size,
+                d_model,
+                scale_embeddings,
+                dtype=policy,
+                name="source_embedding",
             )
-        widths = (num_heads, d_ff, dropout_rate, norm_first, use_bias)
-        encoder = Encoder(source_embedding, num_layers, *widths, policy)
-        decoder = Decoder(
-            target_embedding, num_decoder_layers or num_layers, *widths, policy
+        options = (
+            num_heads,
+            d_ff,
+            dropout_rate,
+            norm_first,
+            use_bias,
+            policy,
+            activation,
+            interleaved_positions,
         )
+        encoder = Encoder(source_embedding, num_layers, *options)
+        decoder = Decoder(target_embedding, num_decoder_layers or num_layers, *options)
 
         source_ids = keras.Input((None,), dtype="int32", name="source_ids")
         target_ids = keras.Input((None,), dtype="int32", name="target_ids")
@@ -268,7 +301,7 @@ class Transformer(keras.Model):
 
         Returns:
             next_logits: `(ids (R, T), step, cache) -> (logits (R, V), cache)`, in
-                float32. `PAD` and START are never proposed.
+                float32. The forbidden tokens are never proposed.
             start_ids: (B,), int32; START for each sentence.
             cache: For the first step, each leaf (B, ...).
 
@@ -295,8 +328,8 @@ class Transformer(keras.Model):
             memory_cache: From `start`.
 
         Returns:
-            (R, V) logits, float32, where `PAD` and START are never proposed; and the
-            cache.
+            (R, V) logits, float32, where the forbidden tokens are never proposed; and
+            the cache.
         """
         token_ids = ops.take(ids, step, axis=1)
         logits, cache, _ = self.step(token_ids, cache, step, memory_cache)
@@ -304,8 +337,9 @@ class Transformer(keras.Model):
 
     @property
     def forbidden(self):
-        """Which tokens are never proposed: (V,), bool; `PAD` and START are not."""
-        return np.isin(np.arange(self.config["target_vocab_size"]), [PAD, START])
+        """Which tokens are never proposed: (V,), bool; by default `PAD` and START."""
+        ids = np.arange(self.config["target_vocab_size"])
+        return np.isin(ids, self.config["forbidden_tokens"])
 
     def forbid(self, logits):
         """Let no logits (..., V) propose a token that is forbidden; in float32."""
@@ -360,6 +394,13 @@ def require_valid(config):
     )
     require_rate("Transformer", dropout_rate=config["dropout_rate"])
     require_divisible("Transformer", config["d_model"], config["num_heads"])
+    forbidden = config["forbidden_tokens"]
+    if not all(0 <= token < target for token in forbidden):
+        raise ValueError(
+            f"Transformer: got forbidden_tokens={forbidden} and target_vocab_size="
+            f"{target}, but only a token of the vocabulary can be forbidden. Use ids "
+            f"from 0 to {target - 1}."
+        )
     if config["share_embeddings"] and source != target:
         raise ValueError(
             f"Transformer: got share_embeddings=True with source_vocab_size={source} "

@@ -8,6 +8,8 @@ import importlib
 
 MODULES = {
     "SubwordTokenizer": "tokenizer",
+    "MarianTokenizer": "marian_tokenizer",
+    "WordPieceTokenizer": "wordpiece",
     "read_sentence_pairs": "corpus",
     "translation_dataset": "dataset",
     "TokenBatches": "token_batches",

@@ -82,7 +82,7 @@ class SubwordTokenizer(tf.Module):
     def __init__(self, model_proto: bytes):
         super().__init__(name="subword_tokenizer")
         self.model_proto = model_proto
-        self._tokenizer = _load_model(model_proto)
+        self._tokenizer = load_sentencepiece(model_proto)
         self.vocab_size = int(self._tokenizer.vocab_size())
         self._require_special_pieces()
 
@@ -290,7 +290,7 @@ class _ModelResource(tf.saved_model.experimental.TrackableResource):
         return self._create(model=self._model_proto, shared_name=name)
 
 
-def _load_model(model_proto: bytes):
+def load_sentencepiece(model_proto: bytes):
     """Serialized model -> tensorflow-text's tokenizer; refuse all but a whole model."""
     tensorflow_text = _import("tensorflow_text", "tensorflow-text", "run")
     try:

@@ -148,6 +148,35 @@ def reference_beam(table, start_id, max_length, beam_size, length_penalty, n_bes
     return rank(table, ended, length_penalty, n_best)
 
 
+def reference_early_beam(
+    table, start_id, max_length, beam_size, length_penalty, n_best
+):
+    """Beam search as Hugging Face's `generate` does it: (score, sentence) pairs."""
+    alive, ended = [((start_id,), 0.0)], []
+    for length in range(2, max_length + 1):
+        last, divisor = length == max_length, (length - 1) ** length_penalty
+        candidates = [
+            (prefix + (token,), log_prob + (0.0 if last else token_log_prob))
+            for prefix, log_prob in alive
+            for token, token_log_prob in enumerate(log_probs_after(table, prefix))
+            if not last or token == END
+        ]
+        candidates.sort(key=lambda candidate: -candidate[1])
+        ended += [
+            (log_prob / divisor, prefix)
+            for prefix, log_prob in candidates[:beam_size]
+            if prefix[-1] == END
+        ]
+        ended = sorted(ended, reverse=True)[:beam_size]
+        candidates = candidates[: 2 * beam_size]
+        alive = [candidate for candidate in candidates if candidate[0][-1] != END]
+        alive = alive[:beam_size]
+        full = len(ended) == beam_size
+        if full and alive and ended[-1][0] >= alive[0][1] / divisor:
+            break
+    return ended[:n_best]
+
+
 def reference_greedy(table, start_id, max_length):
     sentence = (start_id,)
     while sentence[-1] != END or len(sentence) == 1:

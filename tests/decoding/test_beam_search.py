@@ -1,3 +1,4 @@
+import functools
 import importlib
 import math
 
@@ -14,6 +15,7 @@ from table_models import (
     random_table,
     rank,
     reference_beam,
+    reference_early_beam,
     reference_greedy,
     remembering_model,
     rows_of,
@@ -38,6 +40,7 @@ from keras_attention.decoding.beam_search import (
     retire,
     start,
 )
+from keras_attention.decoding.length_penalty import penalize
 from keras_attention.special_tokens import END, PAD, START
 
 START_IDS = [START, 17, 23, 31, 40]  # not only START, for sentences that differ
@@ -52,6 +55,10 @@ def tensor(values, dtype="int32"):
 
 def numbers(x):
     return np.asarray(x).tolist()
+
+
+def penalized(length_penalty):
+    return functools.partial(penalize, length_penalty=length_penalty)
 
 
 def assert_found(found, expected, max_length):
@@ -446,7 +453,7 @@ def test_a_better_sentence_takes_the_place_of_one_that_has_ended():
     candidates = Candidates(
         tensor([[-1.5, -2.5]], "float32"), tensor([[0, 1]]), tensor([[B, END]])
     )
-    found = keep_finished(some_state(), candidates, END, length_penalty=0.0)
+    found = keep_finished(some_state(), candidates, END, penalized(0.0))
     assert numbers(found.ids) == [[[START, B, END, PAD]]]
     assert numbers(found.scores) == numbers(found.log_probs) == [[-2.5]]
 
@@ -455,7 +462,7 @@ def test_a_worse_sentence_leaves_the_one_that_has_ended_as_it_was():
     candidates = Candidates(
         tensor([[-1.5, -3.5]], "float32"), tensor([[0, 1]]), tensor([[B, END]])
     )
-    found = keep_finished(some_state(), candidates, END, length_penalty=0.0)
+    found = keep_finished(some_state(), candidates, END, penalized(0.0))
     assert numbers(found.ids) == [[[START, END, PAD, PAD]]]
     assert numbers(found.scores) == numbers(found.log_probs) == [[-3.0]]
 
@@ -465,11 +472,11 @@ def test_a_final_penalty_is_paid_by_the_hypothesis_that_ends():
         tensor([[-1.5, -2.5]], "float32"), tensor([[0, 1]]), tensor([[END, END]])
     )
     penalties = tensor([-1.25, 0.0], "float32")
-    found = keep_finished(some_state(), candidates, END, 0.0, penalties)
+    found = keep_finished(some_state(), candidates, END, penalized(0.0), penalties)
     assert numbers(found.ids) == [[[START, B, END, PAD]]]
     assert numbers(found.scores) == [[-2.5]]
     penalties = tensor([-0.25, -1.0], "float32")
-    found = keep_finished(some_state(), candidates, END, 0.0, penalties)
+    found = keep_finished(some_state(), candidates, END, penalized(0.0), penalties)
     assert numbers(found.ids) == [[[START, A, END, PAD]]]
     assert numbers(found.scores) == [[-1.75]]
     assert numbers(found.log_probs) == [[-1.5]]
@@ -488,6 +495,63 @@ def test_those_that_stay_alive_take_their_cache_along():
     assert numbers(state.cache["tokens"]) == [[B], [B]]
 
 
+@pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("beam_size, n_best", [(1, 1), (3, 2), (4, 4)])
+def test_a_search_that_is_not_complete_finds_what_hugging_face_finds(
+    beam_size, n_best, length_penalty
+):
+    for seed in range(3):
+        table = random_table(vocab_size=11, seed=seed)
+        found = run(
+            beam_search,
+            prefix_model,
+            table,
+            START_IDS,
+            max_length=7,
+            beam_size=beam_size,
+            n_best=n_best,
+            length_penalty=length_penalty,
+            length_offset=0.0,
+            complete=False,
+        )
+        for start_id, *hypotheses in zip(START_IDS, *found):
+            expected = reference_early_beam(
+                table, start_id, 7, beam_size, length_penalty, n_best
+            )
+            assert_found(hypotheses, expected, 7)
+
+
+def test_only_the_best_candidates_may_be_counted_as_ended():
+    candidates = Candidates(
+        tensor([[-1.5, -2.5]], "float32"), tensor([[0, 1]]), tensor([[B, END]])
+    )
+    found = keep_finished(some_state(), candidates, END, penalized(0.0), counted=1)
+    assert numbers(found.scores) == [[-3.0]]
+
+
+@pytest.mark.parametrize("renormalize, first", [(False, 0.25), (True, 0.5)])
+def test_what_is_forbidden_may_leave_its_probability_to_the_rest(renormalize, first):
+    probabilities = np.array([[0.25, 0.25, 0.5, 1e-9, 1e-9]] * 2)
+    log_probs = tensor([[0.0, -INF]], "float32")
+    state = some_state(log_probs=log_probs, limits=tensor([9]))
+    logits = tensor(np.log(probabilities), "float32")
+
+    def forbid_the_likeliest(log_probs, *_):
+        return ops.where(ops.arange(5) == 2, -INF, log_probs)
+
+    found = expand(state, logits, END, [forbid_the_likeliest], renormalize)
+    best = np.exp(numbers(found.log_probs))[0][:2]
+    np.testing.assert_allclose(best, first, rtol=1e-5)
+
+
+def test_the_end_that_the_limit_forces_may_be_free():
+    log_probs = tensor(np.log([[0.6, 0.3]]), "float32")
+    state = some_state(log_probs=log_probs, limits=tensor([3]))
+    logits = tensor(np.zeros((2, 5)), "float32")
+    found = expand(state, logits, END, free_end=True)
+    np.testing.assert_allclose(np.exp(numbers(found.log_probs))[0][:2], [0.6, 0.3])
+
+
 def alive_with(log_probs):
     zeros = tensor(np.zeros(np.shape(log_probs)))
     return Alive(tensor(log_probs, "float32"), zeros, zeros)
@@ -496,14 +560,14 @@ def alive_with(log_probs):
 def test_a_sentence_retires_when_its_best_can_not_be_overtaken():
     alive = alive_with([[-4.0, -5.0], [-2.0, -5.0]])
     finished_scores = tensor([[-1.0, -3.0], [-1.0, -3.0]], "float32")
-    kept = retire(alive, finished_scores, tensor([8, 8]), length_penalty=0.0)
+    kept = retire(alive, finished_scores, tensor([8, 8]), penalized(0.0))
     assert numbers(kept.log_probs) == [[-INF, -INF], [-2.0, -5.0]]
 
 
 def test_a_sentence_goes_on_while_length_may_still_lift_it():
     alive = alive_with([[-4.0, -5.0]] * 2)  # -4 / ((5 + 7) / 6) = -2
     finished_scores = tensor([[-2.5]] * 2, "float32")
-    kept = retire(alive, finished_scores, tensor([8, 2]), length_penalty=1.0)
+    kept = retire(alive, finished_scores, tensor([8, 2]), penalized(1.0))
     assert numbers(kept.log_probs) == [[-4.0, -5.0], [-INF, -INF]]
 
 
@@ -551,7 +615,7 @@ def test_a_sentence_that_is_done_is_laid_aside_and_its_rows_are_dropped():
 
 
 def test_a_sentence_that_does_not_exist_keeps_only_its_first_token():
-    found = finish(some_hypotheses([[START, A, B, PAD]], [-INF]))
+    found = finish(some_hypotheses([[START, A, B, PAD]], [-INF]), n_best=1)
     assert isinstance(found, Hypotheses)
     assert numbers(found.ids) == [[[START, PAD, PAD, PAD]]]
     assert numbers(found.scores) == [[-INF]]
@@ -570,6 +634,7 @@ def test_rounding_never_makes_a_sentence_likelier():
         (dict(n_best=0), "n_best=0 and beam_size=4.*from 1 to 4"),
         (dict(length_penalty=-0.5), "length_penalty=-0.5.*Use 0 or more"),
         (dict(length_penalty=math.nan), "length_penalty=nan.*Use 0 or more"),
+        (dict(length_offset=-1), "length_offset=-1.*Use 0 or more"),
         (dict(max_length=1), "max_length=1.*at least 2"),
         (dict(start_ids=[[START]]), r"start_ids of shape \(1, 1\).*shape \(B,\)"),
         (

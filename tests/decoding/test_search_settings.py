@@ -66,6 +66,7 @@ def test_settings_survive_a_file():
     [
         ({"beam_size": 0}, "beam_size=0"),
         ({"length_penalty": -1.0}, "length_penalty=-1.0"),
+        ({"length_offset": -0.5}, "length_offset=-0.5"),
         ({"coverage_penalty": -0.1}, "coverage_penalty=-0.1.*Use 0 or more"),
         ({"coverage_penalty": math.inf}, "coverage_penalty=inf"),
         ({"max_length": 0}, "max_length=0.*Use 1 or more"),

@@ -38,7 +38,14 @@ def float32(x):
 
 @every_format
 @pytest.mark.parametrize(
-    "options", [{}, {"use_bias": True}, {"norm_first": True}], ids=str
+    "options",
+    [
+        {},
+        {"use_bias": True},
+        {"norm_first": True},
+        {"output_bias": True, "activation": "silu", "interleaved_positions": False},
+    ],
+    ids=str,
 )
 def test_the_logits_are_those_of_the_trained_model(numeric_format, options):
     model = trained(**options)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 def write(path, text):
-    with replaced_folder("Test", path, "marker") as aside:
+    with replaced_folder("Test", path, ["marker"]) as aside:
         (aside / "marker").write_text(text)
 
 
@@ -28,7 +28,6 @@ def test_a_new_folder_appears_with_its_parents(tmp_path):
 
 def test_an_old_folder_of_the_kind_is_replaced_and_nothing_is_left_beside(tmp_path):
     write(tmp_path / "1", "old")
-    (tmp_path / "1" / "of the old one").touch()
     write(tmp_path / "1", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
     assert [path.name for path in (tmp_path / "1").iterdir()] == ["marker"]
@@ -38,7 +37,7 @@ def test_an_old_folder_of_the_kind_is_replaced_and_nothing_is_left_beside(tmp_pa
 def test_a_failure_leaves_the_old_folder_and_nothing_beside(tmp_path):
     write(tmp_path / "1", "old")
     with pytest.raises(OSError, match="disk full"):
-        with replaced_folder("Test", tmp_path / "1", "marker") as aside:
+        with replaced_folder("Test", tmp_path / "1", ["marker"]) as aside:
             (aside / "marker").write_text("half")
             raise OSError("disk full")
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
@@ -65,7 +64,7 @@ def test_a_killed_process_leaves_the_old_folder(tmp_path):
     program = textwrap.dedent(f"""
         import os, signal
         from keras_attention.export.replaced_folder import replaced_folder
-        with replaced_folder("Test", {str(tmp_path / "1")!r}, "marker") as aside:
+        with replaced_folder("Test", {str(tmp_path / "1")!r}, ["marker"]) as aside:
             (aside / "marker").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
     """)
@@ -82,10 +81,12 @@ def test_a_server_of_another_user_may_read_the_folder(tmp_path):
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path):
+    (tmp_path / "marker").write_text("old")
     (tmp_path / "thesis.tex").write_text("three years of work")
-    with pytest.raises(FileExistsError, match=r"Test: got the path .*no marker"):
+    with pytest.raises(FileExistsError, match=r"Test: got the path .*\(thesis.tex\)"):
         write(tmp_path, "new")
     assert (tmp_path / "thesis.tex").read_text() == "three years of work"
+    assert (tmp_path / "marker").read_text() == "old"
 
 
 def test_a_file_is_refused(tmp_path):

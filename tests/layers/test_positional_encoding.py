@@ -21,6 +21,15 @@ def test_it_is_the_formula_of_section_3_5_sines_and_cosines_alternating(d_model)
     np.testing.assert_allclose(numpy(table), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("d_model", [12, 13, 1])
+def test_not_interleaved_all_sines_come_before_all_cosines(d_model):
+    positions = ops.arange(T, dtype="float32")
+    paper = numpy(sinusoid(positions, d_model))
+    halves = numpy(sinusoid(positions, d_model, interleaved=False))
+    expected = np.concatenate([paper[:, ::2], paper[:, 1::2]], axis=1)
+    np.testing.assert_array_equal(halves, expected)
+
+
 def test_a_known_row():
     row = numpy(sinusoid(ops.array([1.0]), 4))[0]
     expected = [math.sin(1), math.cos(1), math.sin(0.01), math.cos(0.01)]

@@ -30,6 +30,20 @@ def test_logits_are_products_with_the_vector_of_each_token():
     np.testing.assert_allclose(logits, x @ numpy(layer.embeddings).T, atol=1e-5)
 
 
+def test_unscaled_each_token_gets_its_vector():
+    layer = TokenEmbedding(V, D, scaled=False)
+    embedded, table = numpy(layer(ids())), numpy(layer.embeddings)
+    np.testing.assert_array_equal(embedded, table[ids()])
+
+
+def test_a_bias_is_added_to_the_logits():
+    layer, x = TokenEmbedding(V, D, use_bias=True), vectors(B, T, D)
+    without = numpy(layer.project(x))
+    bias = np.arange(V, dtype="float32")
+    layer.bias.assign(bias)
+    np.testing.assert_allclose(numpy(layer.project(x)), without + bias, atol=1e-5)
+
+
 def test_both_directions_share_one_matrix():
     layer = TokenEmbedding(V, D)
     layer.project(layer(ids()))

@@ -276,6 +276,13 @@ def test_one_matrix_for_two_vocabularies_is_refused():
         made(share_embeddings=True)
 
 
+@pytest.mark.parametrize("token", [-1, 13])
+def test_a_forbidden_token_outside_of_the_vocabulary_is_refused(token):
+    message = rf"forbidden_tokens=\(0, {token}\) and target_vocab_size=13.*from 0 to 12"
+    with pytest.raises(ValueError, match=message):
+        made(forbidden_tokens=(0, token))
+
+
 def test_an_unknown_preset_is_refused_and_the_known_ones_named():
     message = "got preset='huge', but there are only 'tiny', 'base', 'big'"
     with pytest.raises(ValueError, match=message):
@@ -408,6 +415,24 @@ def test_a_search_starts_at_the_start_and_never_proposes_padding_or_start():
     logits, _ = next_logits(ids, 0, cache)
     forbidden = numpy(logits) < -1e4
     assert forbidden.tolist() == B * [[v in (0, 2) for v in range(TARGET_V)]]
+
+
+def test_other_tokens_may_be_forbidden():
+    model = made(forbidden_tokens=(0, 5))
+    assert np.flatnonzero(model.forbidden).tolist() == [0, 5]
+
+
+def test_a_config_of_before_there_were_departures_makes_the_same_model():
+    config = made().get_config()
+    for name in (
+        "activation",
+        "interleaved_positions",
+        "scale_embeddings",
+        "output_bias",
+        "forbidden_tokens",
+    ):
+        del config[name]
+    assert ka.Transformer.from_config(config).get_config() == made().get_config()
 
 
 @every_variant
