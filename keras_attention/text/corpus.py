@@ -4,7 +4,7 @@ import codecs
 import gzip
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 
 def read_sentence_pairs(
@@ -49,13 +49,22 @@ def read_sentence_pairs(
 
 
 def read_lines(path: str | os.PathLike) -> Iterator[str]:
-    """Yield the lines of a UTF-8 file, plain or `.gz`, without their line ends.
+    """The lines of a UTF-8 file, plain or `.gz`, without their line ends, one by one.
 
     Raises:
         FileNotFoundError: the file is missing.
         ValueError: a line is not valid UTF-8, or the file is no whole gzip file.
     """
-    for number, line in enumerate(_read_raw_lines(path), start=1):
+    return decode_lines(_read_raw_lines(path), path)
+
+
+def decode_lines(raw_lines: Iterable[bytes], name) -> Iterator[str]:
+    """UTF-8 lines, such as those of `sys.stdin.buffer` -> str without line ends.
+
+    Raises:
+        ValueError: a line is not valid UTF-8; `name` says where.
+    """
+    for number, line in enumerate(raw_lines, start=1):
         if number == 1:
             line = line.removeprefix(codecs.BOM_UTF8)
         try:
@@ -63,7 +72,7 @@ def read_lines(path: str | os.PathLike) -> Iterator[str]:
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"read_lines: got byte 0x{error.object[error.start]:02x} in line "
-                f"{number} of {path}, but the text must be valid UTF-8. Convert the "
+                f"{number} of {name}, but the text must be valid UTF-8. Convert the "
                 "file, or remove the line."
             ) from error
 

@@ -52,12 +52,17 @@ def set_fast_road():
     >>> model = Transformer.from_preset("tiny", vocab_size=100)
     >>> model.compile("adam", MaskedCrossentropy(), jit_compile=road.jit_compile)
     """
-    road = fast_road(
-        keras.backend.backend(), accelerators(), has_bfloat16(), fused_is_faster()
-    )
+    road = choose_fast_road()
     keras.config.set_dtype_policy(road.dtype_policy)
     print(road)
     return road
+
+
+def choose_fast_road():
+    """The `FastRoad` of this machine; nothing is set."""
+    return fast_road(
+        keras.backend.backend(), accelerators(), has_bfloat16(), fused_is_faster()
+    )
 
 
 def fast_road(backend, accelerators, has_bfloat16, fused_attention):

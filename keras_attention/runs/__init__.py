@@ -1,0 +1,1 @@
+"""Sentences and settings -> a translator and all that it came from, in one folder."""

@@ -1,0 +1,45 @@
+"""The weights that a training has kept -> a translator with their mean."""
+
+import pathlib
+
+from keras_attention.export.translator import SOURCE_FILE, TARGET_FILE, Translator
+from keras_attention.runs.run_folder import SETTINGS, mean_of, saved_settings
+from keras_attention.runs.train import make_model, search_settings
+from keras_attention.text.tokenizer import SubwordTokenizer
+
+
+def average_run(folder, number=None):
+    """Make a translator of the mean of what a training has kept so far.
+
+    The training need not have ended, nor stopped.
+
+    Args:
+        folder: Where `train_translator` writes.
+        number: Of how many epochs, the last ones or the best, as the training keeps
+            them; None for all that are kept.
+
+    Returns:
+        A `Translator`; nothing in the folder is changed but for `mean.weights.h5`.
+
+    Raises:
+        FileNotFoundError: The folder is not of a training, or no epoch is done yet.
+        ValueError: Fewer epochs' weights are kept.
+
+    Example:
+
+        average_run("saved_models/en-de", number=3).write("saved_models/en-de")
+    """
+    folder = pathlib.Path(folder)
+    settings = saved_settings(folder)
+    if settings is None:
+        raise FileNotFoundError(
+            f"average_run: got the folder {folder}, but it has no {SETTINGS}, so it is "
+            f"not of a training. Give a folder that train_translator wrote."
+        )
+    mean = mean_of(folder, settings, number)
+    tokenizers = [
+        SubwordTokenizer.load(folder / name) for name in (SOURCE_FILE, TARGET_FILE)
+    ]
+    model = make_model(settings, tokenizers)
+    model.load_weights(mean)
+    return Translator(model, *tokenizers, **search_settings(settings))

@@ -1,0 +1,137 @@
+"""Sentences and ranges of settings -> the best settings found, ready to train with."""
+
+import dataclasses
+import pathlib
+
+import keras
+
+from keras_attention.export.translator import Translator
+from keras_attention.runs.run_folder import FIELDS
+from keras_attention.runs.settings_file import write_settings
+from keras_attention.runs.train import (
+    complete,
+    longest_source,
+    make_tokenizers,
+    read_pairs,
+)
+from keras_attention.training.bleu import BleuCallback
+from keras_attention.training.fast_road import choose_fast_road
+from keras_attention.training.replaced_file import replaced_file
+
+BEST = "best.toml"
+TABLE = "trials.txt"
+PLOT = "trials.png"
+TRIALS = "search"
+
+
+def tune_translator(
+    settings,
+    folder,
+    *,
+    max_trials,
+    epochs,
+    objective="val_loss",
+    algorithm="random",
+    max_parameters=None,
+    verbose=1,
+    **ranges,
+):
+    """Search for the settings with which translators of sentence pairs come out best.
+
+    The folder then holds
+
+        best.toml    all settings, those of the best trial among them, to train with
+        trials.txt   a table of the trials
+        trials.png   how the objective goes with each setting
+        search/      what a search that was stopped goes on from
+
+    Keras's global dtype policy is set to that of the settings.
+
+    Args:
+        settings: `TrainingSettings`, of which the data, the vocabulary and what is not
+            searched are taken.
+        folder: Where it all goes: new, empty, or of a search for the same.
+        max_trials, epochs, objective, algorithm, verbose: See `tuning.tune`.
+        max_parameters, **ranges: See `tuning.TransformerHyperModel`.
+
+    Returns:
+        The `TuningResult`; in a worker of a distributed search None.
+
+    Raises:
+        FileExistsError: The folder holds other things.
+        ImportError: keras-tuner is not installed.
+        ValueError, TypeError: As for `tune` and `TransformerHyperModel`.
+
+    Example:
+
+        settings = TrainingSettings("train.en", "train.de")
+        tune_translator(settings, "search", max_trials=20, epochs=5, d_model=[64, 128])
+    """
+    from keras_attention.tuning import TransformerHyperModel, tune
+
+    folder = pathlib.Path(folder)
+    require_search_folder(folder)
+    train_pairs, valid_pairs = read_pairs(settings)
+    settings = complete(settings)
+    keras.config.set_dtype_policy(settings.dtype)  # The trials take it from there.
+    (folder / TRIALS).mkdir(parents=True, exist_ok=True)
+    tokenizers = make_tokenizers(settings, folder / TRIALS, train_pairs)
+
+    def measure_bleu(model):
+        longest = longest_source(tokenizers, valid_pairs)
+        options = {"beam_size": 1, "max_source_length": longest}
+        return [BleuCallback(Translator(model, *tokenizers, **options), *valid_pairs)]
+
+    hyper_model = TransformerHyperModel(
+        *(tokenizer.vocab_size for tokenizer in tokenizers),
+        share_embeddings=settings.share_vocabulary,
+        max_parameters=max_parameters,
+        max_length=settings.max_length,
+        callbacks=measure_bleu if objective == "val_bleu" else None,
+        jit_compile=choose_fast_road().jit_compile,
+        **ranges,
+    )
+    train, valid = (
+        [tokenizer.tokenize(lines) for tokenizer, lines in zip(tokenizers, pairs)]
+        for pairs in (train_pairs, valid_pairs)
+    )
+    result = tune(
+        hyper_model,
+        train,
+        valid,
+        folder / TRIALS,
+        max_trials=max_trials,
+        epochs=epochs,
+        objective=objective,
+        algorithm=algorithm,
+        seed=settings.seed + 1,
+        verbose=verbose,
+    )
+    if result is not None:
+        write_result(result, settings, folder)
+    return result
+
+
+def write_result(result, settings, folder):
+    """Put what was found into files."""
+    best = {"update_tokens": None, **result.best_settings}
+    with replaced_file(folder / BEST) as aside:
+        write_settings(aside, dataclasses.replace(settings, **best), FIELDS)
+    with replaced_file(folder / TABLE) as aside:
+        aside.write_text(f"{result}\n", encoding="utf-8")
+    result.plot(folder / PLOT)
+
+
+def require_search_folder(folder):
+    """Raise FileExistsError unless a folder is new, empty, or of a search."""
+    if folder.is_file():
+        raise FileExistsError(
+            f"tune_translator: got {folder}, but that is a file, and a folder is to be "
+            f"written. Give the path of a new folder."
+        )
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / TRIALS).is_dir():
+        raise FileExistsError(
+            f"tune_translator: got the folder {folder}, but it holds other things and "
+            f"no {TRIALS}. Give a new or empty folder, or that of a search to go on "
+            f"with."
+        )

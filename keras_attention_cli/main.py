@@ -1,0 +1,143 @@
+"""Words of a command line -> a command that is run -> an exit code."""
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import sys
+import traceback
+import warnings
+
+from keras_attention_cli import average, evaluate, export, info, train, translate, tune
+
+COMMANDS = {
+    "train": train,
+    "translate": translate,
+    "evaluate": evaluate,
+    "average": average,
+    "export": export,
+    "tune": tune,
+    "info": info,
+}
+
+DESCRIPTION = """\
+The Transformer, from parallel text to a served model.
+
+  keras-attention train --source train.en --target train.de --out en-de
+  keras-attention translate en-de < test.en > answers.de
+  keras-attention evaluate en-de --source test.en --target test.de
+  keras-attention export en-de served/en-de/1
+
+keras-attention COMMAND --help tells what a command takes, with examples.
+"""
+
+EXIT_CODES = """\
+Answers go to standard output, all else to standard error. Exit codes: 0 all is done;
+1 something went wrong on the way; 2 what was given can not be used, as one line says,
+and nothing was written; 130 stopped by Ctrl-C.
+"""
+
+FAILED, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, and where to read on."""
+
+    def error(self, message):
+        self.exit(
+            BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n"
+        )
+
+
+def main(arguments=None):
+    """Run a command line, and return its exit code."""
+    options = parse(arguments)
+    command, answers = COMMANDS[options.command], sys.stdout
+    try:
+        with contextlib.redirect_stdout(sys.stderr), short_warnings(options):
+            command.run(options, answers)
+            answers.flush()
+    except KeyboardInterrupt:
+        say(options, f"stopped. {command.INTERRUPTED.format(**vars(options))}")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain of it again when it flushes what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), answers.fileno())
+        return READER_GONE
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        return refuse(options, error, BAD_INPUT)
+    except Exception as error:
+        return refuse(options, error, FAILED)
+    return 0
+
+
+def parse(arguments):
+    """Words -> options; files may also come behind options."""
+    parser = make_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and hasattr(options, "files") and not rest[0].startswith("-"):
+        options.files, rest = [*options.files, *rest], []
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
+
+
+def make_parser():
+    """All commands with their options."""
+    parser = Parser(
+        prog="keras-attention",
+        description=DESCRIPTION,
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    version = importlib.metadata.version("keras-attention-transformer")
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(
+        title="commands", dest="command", metavar="COMMAND", required=True
+    )
+    for name, command in COMMANDS.items():
+        summary = command.__doc__.split("\n")[0]
+        sub = commands.add_parser(
+            name,
+            help=summary.rstrip("."),
+            description=command.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        command.add_options(sub)
+        sub.add_argument(
+            "--debug", action="store_true", help="show where in the code an error was"
+        )
+    return parser
+
+
+@contextlib.contextmanager
+def short_warnings(options):
+    """Print each warning in one line, without the code that it came from."""
+
+    def show(message, *_):
+        say(options, f"warning: {one_line(message)}")
+
+    with warnings.catch_warnings():
+        if not options.debug:
+            warnings.showwarning = show
+        yield
+
+
+def refuse(options, error, code):
+    """Say in one line what was wrong. Returns the exit code."""
+    if options.debug:
+        traceback.print_exception(error)
+    kind = "" if code == BAD_INPUT else f"{type(error).__name__}: "
+    say(options, f"error: {kind}{one_line(error)}")
+    return code
+
+
+def say(options, message):
+    """Print a line to standard error, and by whom."""
+    print(f"keras-attention {options.command}: {message}", file=sys.stderr)
+
+
+def one_line(message):
+    return " ".join(str(message).split())
