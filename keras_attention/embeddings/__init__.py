@@ -1,0 +1,1 @@
+"""Words -> vectors learned beforehand from text -> an embedding layer."""
