@@ -32,6 +32,15 @@ from keras_attention.decoding.sampling import sample
 from keras_attention.decoding.scoring import Scores, score
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.decoding.source_coverage import coverage_penalty
+from keras_attention.embeddings.fasttext import train_fasttext
+from keras_attention.embeddings.glove import train_glove
+from keras_attention.embeddings.loading import load_word_vectors
+from keras_attention.embeddings.pretrained_embedding import (
+    Coverage,
+    pretrained_embedding,
+)
+from keras_attention.embeddings.projection import plot_word_vectors
+from keras_attention.embeddings.word2vec import train_word2vec
 from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
@@ -41,7 +50,9 @@ from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAtte
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.residual import Residual
+from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models.bert import Bert
 from keras_attention.models.transformer import Transformer
 from keras_attention.text.token_batches import TokenBatches
 from keras_attention.training.accumulation import accumulation_steps
@@ -64,18 +75,34 @@ ON_USE = {
     "SubwordTokenizer": "keras_attention.text.tokenizer",
     "translation_dataset": "keras_attention.text.dataset",
     "read_sentence_pairs": "keras_attention.text.corpus",
+    "WordPieceTokenizer": "keras_attention.text.wordpiece",
     "Translator": "keras_attention.export.translator",
+    "SentenceEncoder": "keras_attention.export.sentence_encoder",
+    "MarianTokenizer": "keras_attention.text.marian_tokenizer",
+    "load_marian": "keras_attention.interop.marian",
+    "save_marian": "keras_attention.interop.marian",
+    "load_bert": "keras_attention.interop.hugging_face_bert",
     "write_warm_up_requests": "keras_attention.export.warm_up",
 }
 
 __all__ = [
     "SubwordTokenizer",
+    "MarianTokenizer",
+    "WordPieceTokenizer",
     "read_sentence_pairs",
     "translation_dataset",
     "TokenBatches",
+    "train_word2vec",
+    "train_fasttext",
+    "train_glove",
+    "load_word_vectors",
+    "pretrained_embedding",
+    "Coverage",
+    "plot_word_vectors",
     "TokenEmbedding",
     "PositionalEncoding",
     "LearnedPositionalEncoding",
+    "SegmentEncoding",
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",
@@ -84,6 +111,7 @@ __all__ = [
     "EncoderLayer",
     "DecoderLayer",
     "Transformer",
+    "Bert",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -113,6 +141,10 @@ __all__ = [
     "coverage_penalty",
     "SearchSettings",
     "Translator",
+    "SentenceEncoder",
+    "load_marian",
+    "save_marian",
+    "load_bert",
     "write_warm_up_requests",
 ]
 

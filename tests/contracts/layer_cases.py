@@ -105,10 +105,21 @@ CASES = {
     "TokenEmbedding, projecting": LayerCase(
         ka.TokenEmbedding, {"vocab_size": V, "d_model": D}, ((B, T),), embed_and_project
     ),
+    "TokenEmbedding, projecting, unscaled, bias": LayerCase(
+        ka.TokenEmbedding,
+        {"vocab_size": V, "d_model": D, "scaled": False, "use_bias": True},
+        ((B, T),),
+        embed_and_project,
+    ),
     "PositionalEncoding": LayerCase(ka.PositionalEncoding),
-    "PositionalEncoding, limited": LayerCase(ka.PositionalEncoding, {"max_length": 17}),
+    "PositionalEncoding, limited, halves": LayerCase(
+        ka.PositionalEncoding, {"max_length": 17, "interleaved": False}
+    ),
     "LearnedPositionalEncoding": LayerCase(
         ka.LearnedPositionalEncoding, {"max_length": 17}
+    ),
+    "SegmentEncoding": LayerCase(
+        ka.SegmentEncoding, {"num_segments": V}, ((B, T, D), (B, T))
     ),
     "MultiHeadSelfAttention": LayerCase(
         ka.MultiHeadSelfAttention, {"num_heads": N}, sees_future=True
@@ -135,7 +146,7 @@ CASES = {
     ),
     "EncoderLayer, norm first, bias": LayerCase(
         ka.EncoderLayer,
-        {**OPTIONS, "norm_first": True, "use_bias": True},
+        {**OPTIONS, "norm_first": True, "use_bias": True, "activation": "silu"},
         sees_future=True,
     ),
     "DecoderLayer": LayerCase(
@@ -143,7 +154,7 @@ CASES = {
     ),
     "DecoderLayer, norm first, bias": LayerCase(
         ka.DecoderLayer,
-        {**OPTIONS, "norm_first": True, "use_bias": True},
+        {**OPTIONS, "norm_first": True, "use_bias": True, "activation": "silu"},
         ((B, T, D), (B, S, M)),
     ),
 }
