@@ -14,6 +14,7 @@ and the curves of the training as a picture.
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import pathlib
@@ -85,12 +86,17 @@ def main():
         options, model, tokenizer, batches, valid_batches, epochs, splits["val"]
     )
     print(f"Trained for {(time.perf_counter() - started) / 60:.0f} minutes.")
-    plot(history, options.out / "curves.png")
+    plot(history, options.bleu_every, options.out / "curves.png")
 
     mean = ka.average_checkpoints(checkpoints.paths, options.out / "mean.weights.h5")
     model.load_weights(mean)
     translator = ka.Translator(
-        model, tokenizer, tokenizer, beam_size=5, length_penalty=options.length_penalty
+        model,
+        tokenizer,
+        tokenizer,
+        beam_size=5,
+        length_penalty=options.length_penalty,
+        length_offset=0.0,  # divided by the length alone, as in the recipe
     )
     for split in ("val", "test_2016_flickr"):
         report(translator, split, *splits[split], options)
@@ -207,8 +213,8 @@ def train(options, model, tokenizer, batches, valid_batches, epochs, valid_lines
     return history.history, checkpoints
 
 
-def plot(history, path):
-    """Draw the loss of each epoch, and BLEU where it was measured."""
+def plot(history, every, path):
+    """Draw the loss of each epoch, and BLEU, measured `every` so many."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -220,7 +226,6 @@ def plot(history, path):
     losses.set(xlabel="epoch", ylabel="loss in nats per token")
     losses.legend()
     measured = history.get("val_bleu", [])
-    every = len(history["loss"]) / max(1, len(measured))
     bleu.plot([every * (i + 1) for i in range(len(measured))], measured, marker=".")
     bleu.set(xlabel="epoch", ylabel="BLEU, held out, greedy")
     figure.savefig(path, dpi=150, bbox_inches="tight")
@@ -238,7 +243,7 @@ def report(translator, split, sources, references, options):
         tokenize=TOKENIZE[options.text],
     )
     print(f"\n{split}, beam 5, mean of {options.averaged} checkpoints\n{evaluation}")
-    record = {"seed": options.seed, "bleu": evaluation.bleu, **evaluation.signatures}
+    record = {"seed": options.seed, **dataclasses.asdict(evaluation)}
     (options.out / f"{split}.json").write_text(json.dumps(record, indent=1))
     (options.out / f"{split}.de").write_text("\n".join(translations) + "\n")
 

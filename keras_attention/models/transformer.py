@@ -135,7 +135,7 @@ class Transformer(keras.Model):
             "interleaved_positions": interleaved_positions,
             "scale_embeddings": scale_embeddings,
             "output_bias": output_bias,
-            "forbidden_tokens": forbidden_tokens,
+            "forbidden_tokens": list(forbidden_tokens),
         }
         require_valid(config)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())

@@ -52,14 +52,24 @@ def test_an_embedding_marks_padding_and_nothing_else(name):
     np.testing.assert_array_equal(numpy(passed), mask)
 
 
+def where_visible(mask, x, other):
+    """x, and quite different values where it is hidden; ids stay in the vocabulary."""
+    if x.ndim == 2:
+        return np.where(mask, x, other)
+    return np.where(mask[..., None], x, 100 * other)
+
+
+def lengthen(x, value):
+    """Four more positions, (B, T, ...) -> (B, T + 4, ...), that hold a value."""
+    widths = [(0, 4 if axis == 1 else 0) for axis in range(x.ndim)]
+    return np.pad(x, widths, constant_values=value)
+
+
 @every_layer_of_vectors
 def test_hidden_values_change_no_visible_output_by_one_bit(case):
     model, masks = case.masked_model(), random_masks(case)
     inputs, others = case.inputs(seed=0), case.inputs(seed=1)
-    swapped = [
-        np.where(mask[..., None], x, 100 * other)
-        for mask, x, other in zip(masks, inputs, others)
-    ]
+    swapped = list(map(where_visible, masks, inputs, others))
     before, after = (numpy(model([x, masks])[0]) for x in (inputs, swapped))
     np.testing.assert_array_equal(after[masks[0]], before[masks[0]])
     if case.shapes[0] == case.shapes[-1]:  # what a query asks for is never hidden
@@ -79,8 +89,8 @@ def test_a_hidden_memory_changes_no_output_at_all_by_one_bit(case):
 @every_layer_of_vectors
 def test_padding_further_changes_nothing_before_it(case):
     model, inputs, masks = case.masked_model(), case.inputs(), random_masks(case)
-    longer = [np.pad(x, ((0, 0), (0, 4), (0, 0)), constant_values=9) for x in inputs]
-    longer_masks = [np.pad(mask, ((0, 0), (0, 4))) for mask in masks]
+    longer = [lengthen(x, value=9) for x in inputs]
+    longer_masks = [lengthen(mask, value=False) for mask in masks]
     short, long = model([inputs, masks])[0], model([longer, longer_masks])[0]
     np.testing.assert_allclose(
         numpy(long)[:, :T][masks[0]], numpy(short)[masks[0]], atol=1e-6

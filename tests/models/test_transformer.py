@@ -278,7 +278,7 @@ def test_one_matrix_for_two_vocabularies_is_refused():
 
 @pytest.mark.parametrize("token", [-1, 13])
 def test_a_forbidden_token_outside_of_the_vocabulary_is_refused(token):
-    message = rf"forbidden_tokens=\(0, {token}\) and target_vocab_size=13.*from 0 to 12"
+    message = rf"forbidden_tokens=\[0, {token}\] and target_vocab_size=13.*from 0 to 12"
     with pytest.raises(ValueError, match=message):
         made(forbidden_tokens=(0, token))
 
