@@ -171,6 +171,7 @@ def wait_for(process, begin):
     pytest.fail(f"the process ended without a line {begin!r}")
 
 
+@pytest.mark.tensorflow  # on one backend, as processes take their time
 def test_a_search_killed_in_a_trial_goes_on_with_it(tmp_path):
     folder = tmp_path / "search"
     with start(folder, trials=2, pause=1) as process:
@@ -199,6 +200,7 @@ def free_port():
         return str(one.getsockname()[1])
 
 
+@pytest.mark.tensorflow  # on one backend, as processes take their time
 def test_workers_share_a_search_and_one_that_is_killed_is_not_missed(tmp_path):
     folder = tmp_path / "search"
     address = {
