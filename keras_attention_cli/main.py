@@ -92,7 +92,7 @@ def make_parser():
         allow_abbrev=False,
     )
     version = importlib.metadata.version("keras-attention-transformer")
-    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("-V", "--version", action="version", version=version)
     commands = parser.add_subparsers(
         title="commands", dest="command", metavar="COMMAND", required=True
     )

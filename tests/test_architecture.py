@@ -52,6 +52,7 @@ UPSTREAM = {
         "decoding",
         "models",
         "export",
+        "interop",
         "tuning",
         "special_tokens",
     },

@@ -2,10 +2,8 @@
 
 import pathlib
 
-from keras_attention.export.translator import SOURCE_FILE, TARGET_FILE, Translator
 from keras_attention.runs.run_folder import SETTINGS, mean_of, saved_settings
-from keras_attention.runs.train import make_model, search_settings
-from keras_attention.text.tokenizer import SubwordTokenizer
+from keras_attention.runs.starting_point import starting_point
 
 
 def average_run(folder, number=None):
@@ -37,9 +35,6 @@ def average_run(folder, number=None):
             f"not of a training. Give a folder that train_translator wrote."
         )
     mean = mean_of(folder, settings, number)
-    tokenizers = [
-        SubwordTokenizer.load(folder / name) for name in (SOURCE_FILE, TARGET_FILE)
-    ]
-    model = make_model(settings, tokenizers)
-    model.load_weights(mean)
-    return Translator(model, *tokenizers, **search_settings(settings))
+    translator = starting_point(settings, folder)
+    translator.model.load_weights(mean)
+    return translator
