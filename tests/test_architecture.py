@@ -51,6 +51,7 @@ UPSTREAM = {
         "training",
         "decoding",
         "models",
+        "layers",
         "export",
         "interop",
         "tuning",

@@ -8,7 +8,7 @@ import keras
 from keras_attention.export.translator import Translator
 from keras_attention.runs.run_folder import FIELDS
 from keras_attention.runs.settings_file import write_settings
-from keras_attention.runs.starting_point import keep_tokenizers, make_tokenizers
+from keras_attention.runs.starting_point import make_tokenizers
 from keras_attention.runs.train import complete, read_pairs, with_room_for
 from keras_attention.training.bleu import BleuCallback
 from keras_attention.training.fast_road import choose_fast_road
@@ -72,6 +72,7 @@ def tune_translator(
     train_pairs, valid_pairs = read_pairs(settings)
     settings = complete(settings)
     keras.config.set_dtype_policy(settings.dtype)  # The trials take it from there.
+    # Not kept: the same sentences and settings make the same ones again.
     tokenizers = make_tokenizers(settings, folder / TRIALS, train_pairs)
 
     def measure_bleu(model):
@@ -87,8 +88,6 @@ def tune_translator(
         jit_compile=choose_fast_road().jit_compile,
         **ranges,
     )
-    (folder / TRIALS).mkdir(parents=True, exist_ok=True)
-    keep_tokenizers(tokenizers, folder / TRIALS)
     train, valid = (
         [tokenizer.tokenize(lines) for tokenizer, lines in zip(tokenizers, pairs)]
         for pairs in (train_pairs, valid_pairs)

@@ -15,6 +15,7 @@ import time
 import types
 import warnings
 
+import numpy as np
 import pytest
 
 from keras_attention_cli.main import COMMANDS, main
@@ -136,10 +137,14 @@ def test_the_same_command_finds_that_there_is_nothing_left_to_do(run, corpus, ca
     assert (run / "state").read_bytes() == state
 
 
-def test_a_run_is_repeated_from_its_own_settings(run, tmp_path, capsys):
+def test_a_run_is_repeated_to_the_bit_from_its_own_settings(run, tmp_path, capsys):
+    import keras_attention as ka
+
     again = tmp_path / "again"
     answers(capsys, "train", "--config", run / "settings.toml", "--out", again)
     assert (again / "log.csv").read_text() == (run / "log.csv").read_text()
+    one, other = (ka.Translator.load(folder).model for folder in (run, again))
+    assert all(map(np.array_equal, one.get_weights(), other.get_weights()))
 
 
 def test_lines_are_answered_in_order(run, corpus, capsys, monkeypatch):
@@ -296,6 +301,7 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
         ("evaluate --translations {words} --target {words} --tokenize x", "'x'"),
         ("average {corpus}", "no settings.toml"),
         ("average {run} --number 3", "only 2 epochs"),
+        ("average {run} --number 0", "error: got number=0"),
         ("average {run} --out {corpus}", "holds other things"),
         ("export {corpus} {new}", "has no translator.json"),
         ("export {run} {corpus}", "holds other things"),
@@ -304,16 +310,21 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
         ("info {new}", "no such folder"),
         ("export {run} {new} --format marian --dtype int8", "marian with --dtype"),
         ("dance", "invalid choice: 'dance'"),
-        ("info {run} --jsn", "unrecognized arguments: --jsn"),
+        ("info {run} --jsn", "info: error: .* --jsn; did you mean --json"),
         ("info {run} {run}", "unrecognized arguments: "),
         ("tune --out {new} --trials 2", "got no source"),
         ("tune --out {corpus} --trials 2 --source {words}", "holds other things"),
         ("tune --out {new} --trials 2 --source {corpus}/empty", "got 0 lines"),
+        (
+            "tune --out {new} --trials 0 --source {words} --target {words} "
+            "--vocab-size 30 --model-type char",
+            "max_trials=0",
+        ),
         ("tune --out {new} --trials 2 --source {words} --range d_ff", "NAME=VALUES"),
         ("tune --out {new} --trials 2 --source {words} --range d_ff=a", "'a' is no"),
         (
             "tune --out {new} --trials 2 --source {words} --target {words} "
-            "--range d_modle=8",
+            "--vocab-size 30 --model-type char --range d_modle=8",
             "d_modle",
         ),
     ],

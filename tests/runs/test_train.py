@@ -141,12 +141,6 @@ def test_what_was_saved_is_chosen_again_before_what_fits_this_machine():
     assert (chosen.dtype, chosen.d_ff, chosen.d_model) == ("mixed_float16", 99, 128)
 
 
-def test_a_run_of_its_own_settings_file_gives_the_same_weights(trained, tmp_path):
-    _, folder, translator = trained
-    again = train_translator(saved_settings(folder), tmp_path / "again", verbose=0)
-    assert_equal_weights(again, translator)
-
-
 @pytest.mark.parametrize(
     "other, message",
     [
