@@ -277,7 +277,8 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
         ),
         ("train --out {run} --d-model 16", "got d_model=16, but .* has 8"),
         (
-            "train --out {new} --source {words} --target {words} --num-heads 3",
+            "train --out {new} --source {words} --target {words} --num-heads 3 "
+            "--vocab-size 30 --model-type char",
             "heads=3",
         ),
         (
@@ -393,12 +394,15 @@ def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for _ in range(6000):
-        if (folder / "checkpoints").exists() or process.poll() is not None:
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=300)
+    try:
+        for _ in range(6000):
+            if (folder / "checkpoints").exists() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert (folder / "state").exists()
     last = err.splitlines()[-1]

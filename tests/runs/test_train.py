@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -103,9 +102,11 @@ def test_a_killed_training_goes_on_from_its_folder(whole, tmp_path):
     claim(tmp_path / "killed", longer)
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "killed")]
     process = subprocess.Popen(command, env=os.environ)
-    wait_for(tmp_path / "killed" / "checkpoints", process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        wait_for(tmp_path / "killed" / "checkpoints", process)
+    finally:
+        process.kill()  # by SIGKILL
+        process.wait()
     assert not (tmp_path / "killed" / "model.keras").exists()
     again = train_translator(longer, tmp_path / "killed", verbose=0)
     assert_equal_weights(again, translator)
