@@ -124,7 +124,7 @@ def short_warnings(options):
     """Print each warning in one line, without the code that it came from."""
 
     def show(message, *_):
-        say(options, f"warning: {one_line(message)}")
+        say(options, f"warning: {without_owner(message)}")
 
     with warnings.catch_warnings():
         if not options.debug:
@@ -136,19 +136,21 @@ def refuse(options, error, code):
     """Say in one line what was wrong. Returns the exit code."""
     if options.debug:
         traceback.print_exception(error)
-    message = one_line(error)
     if code == BAD_INPUT:
-        # Which function it was that noticed is of no use here.
-        message = re.sub(r"^[\w.]+: (?=got )", "", message)
+        say(options, f"error: {without_owner(error)}")
     else:
-        message = f"{type(error).__name__}: {message}"
-    say(options, f"error: {message}")
+        say(options, f"error: {type(error).__name__}: {one_line(error)}")
     return code
 
 
 def say(options, message):
     """Print a line to standard error, and by whom."""
     print(f"keras-attention {options.command}: {message}", file=sys.stderr)
+
+
+def without_owner(message):
+    """A message in one line, without the function that noticed, of no use here."""
+    return re.sub(r"^[\w.]+: (?=got )", "", one_line(message))
 
 
 def one_line(message):

@@ -147,7 +147,6 @@ def test_what_was_saved_is_chosen_again_before_what_fits_this_machine():
     [
         ({"source": "nowhere"}, "nowhere"),
         ({"num_heads": 3}, "num_heads=3"),
-        ({"max_length": 2}, "translation_dataset|TokenBatches"),
         ({"valid_source": "{source}", "valid_target": "nowhere"}, "nowhere"),
     ],
     ids=str,
