@@ -70,7 +70,8 @@ def run(options, answers):
         answers.flush()
         done += len(texts)
     seconds = time.perf_counter() - started
-    print(f"keras-attention translate: {done} sentences in {seconds:.1f} s")
+    sentences = "1 sentence" if done == 1 else f"{done:,} sentences"
+    print(f"keras-attention translate: {sentences} in {seconds:.1f} s")
 
 
 def load(options):

@@ -223,6 +223,7 @@ def test_a_model_of_marians_is_as_good_as_one_of_ours(tmp_path, capsys):
     assert "silu" in answers(capsys, "info", MARIAN)
 
 
+@pytest.mark.filterwarnings("default:save_marian.*has no words for")
 def test_a_model_is_given_to_marians_friends_and_taken_back(run, tmp_path, capsys):
     answers(capsys, "export", run, tmp_path / "out", "--format", "marian")
     assert (tmp_path / "out" / "model.safetensors").exists()
