@@ -149,6 +149,9 @@ CASES = {
         {**OPTIONS, "norm_first": True, "use_bias": True, "activation": "silu"},
         sees_future=True,
     ),
+    "EncoderLayer, causal": LayerCase(
+        ka.EncoderLayer, {"num_heads": N, "d_ff": F, "causal": True}
+    ),
     "DecoderLayer": LayerCase(
         ka.DecoderLayer, {"num_heads": N, "d_ff": F}, ((B, T, D), (B, S, M))
     ),
