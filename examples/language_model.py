@@ -29,14 +29,14 @@ CAPTIONS = {
     "prompts": ["a man", "two dogs", "a little girl", "people"],
     "model_type": "unigram",
     "max_length": 48,
-    "epochs": 6,
+    "epochs": 3,
 }
 WORDS = {
     "vocab_size": 100,
     "prompts": ["trans", "over", "un", "micro"],
     "model_type": "char",
     "max_length": 32,
-    "epochs": 3,
+    "epochs": 2,
 }
 
 # What a fresh process runs: it knows the SavedModel, and nothing of this package.
@@ -103,9 +103,9 @@ def parse_options():
     add("--vocab-size", type=int, help="tokens, at most")
     add("--model-type", help="kind of tokens: unigram, bpe, char or word")
     add("--max-length", type=int, help="tokens in a line")
-    add("--epochs", type=int, help="passes over the text (default: 3 or 6)")
+    add("--epochs", type=int, help="passes over the text (default: 2, captions 3)")
     add("--layers", type=int, default=3, help="layers (default: 3)")
-    add("--d-model", type=int, default=128, help="width of the model (default: 128)")
+    add("--d-model", type=int, default=96, help="width of the model (default: 96)")
     add("--dropout", type=float, default=0.1, help="share of units dropped")
     add("--peak-rate", type=float, default=3e-3, help="highest learning rate")
     add("--batch-tokens", type=int, default=2048, help="tokens in a batch")

@@ -3,7 +3,6 @@
 import tensorflow as tf
 
 from keras_attention.export.replaced_folder import replaced_folder
-from keras_attention.export.sentence_encoder import Served
 from keras_attention.export.translator import EXPORTED
 
 
@@ -31,3 +30,19 @@ def text_spec(*others):
     """`text`, strings (B,), and scalars of the given names and dtypes."""
     scalars = [tf.TensorSpec((), dtype, name) for name, dtype in others]
     return [tf.TensorSpec((None,), tf.string, "text"), *scalars]
+
+
+class Served(tf.Module):
+    """What an export needs beside its graph: the tokenizer, and the raw variables.
+
+    With the Keras model itself there would be two of each variable, of which a server's
+    loader restores one.
+
+    Args:
+        owner: Has a `tokenizer` and a `model`.
+    """
+
+    def __init__(self, owner):
+        super().__init__()
+        self.tokenizer = owner.tokenizer
+        self.weights = [variable.value for variable in owner.model.variables]

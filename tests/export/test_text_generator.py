@@ -75,7 +75,8 @@ def exported(generator, tmp_path_factory):
 def test_a_text_begins_with_its_prompt(generator):
     for texts in (generator(PROMPTS, seed=3), generator.greedy(PROMPTS)):
         assert all(text.startswith(p) for text, p in zip(texts, PROMPTS, strict=True))
-        assert all(len(text) <= 8 for text in texts)  # and END
+        letters = [text.replace(" ⁇ ", "?") for text in texts]  # UNKNOWN
+        assert all(len(text) <= 8 for text in letters)  # and END
 
 
 def test_the_seed_decides_and_the_batch_does_not(generator):

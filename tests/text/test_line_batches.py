@@ -26,7 +26,7 @@ def build(lines=None, **options):
 
 
 def test_a_line_becomes_what_is_given_and_what_is_to_be_said():
-    [(token_ids, labels)] = build([[5, 6, 7], [8]])
+    [(token_ids, labels)] = build([[5, 6, 7], [8]], num_widths=1)
     rows = sorted(zip(token_ids.tolist(), labels.tolist()))
     assert rows == [
         ([START, 5, 6, 7], [5, 6, 7, END]),
@@ -77,8 +77,9 @@ def test_what_is_too_long_is_dropped_or_cut_with_a_warning():
     with pytest.warns(UserWarning, match=message):
         [(_, labels)] = build(lines, max_length=3)
     assert labels.tolist() == [[9, END]]
+    options = {"too_long": "truncate", "shuffle": False, "num_widths": 1}
     with pytest.warns(UserWarning, match=r"LineBatches: truncated 1 of 2"):
-        [(_, labels)] = build(lines, max_length=3, too_long="truncate", shuffle=False)
+        [(_, labels)] = build(lines, max_length=3, **options)
     assert labels.tolist() == [[5, 6, END], [9, END, PAD]]
 
 
