@@ -30,7 +30,7 @@ import keras_attention as ka
 GAP = "_"
 
 # What is asked of each, and how its lines are cut.
-CAPTIONS = {"model_type": "unigram", "vocab_size": 4000, "epochs": 4}
+CAPTIONS = {"model_type": "unigram", "vocab_size": 3000, "epochs": 4}
 WORDS = {"model_type": "char", "vocab_size": 100, "epochs": 6}
 STRESS = ["first", "second", "later"]
 TO_ASK = ["banana", "keras", "attention", "transformer", "engineer"]
