@@ -32,7 +32,7 @@ def train_fasttext(
         that was not in the text has its vector, too.
 
     Raises:
-        As `train_word2vec`.
+        TypeError, ValueError, ImportError: As `train_word2vec`.
 
     Source:
         Bojanowski et al., 2017, "Enriching Word Vectors with Subword Information".

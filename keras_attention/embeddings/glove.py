@@ -48,7 +48,7 @@ def train_glove(
         `gensim.models.KeyedVectors`, the most frequent words first.
 
     Raises:
-        As `train_word2vec`; ValueError, too, if no two words stand together.
+        TypeError, ValueError: As `train_word2vec`; or no two words stand together.
 
     Source:
         Pennington et al., 2014, "GloVe: Global Vectors for Word Representation",

@@ -304,7 +304,7 @@ def test_what_nobody_foresaw_is_another_exit_code(monkeypatch, capsys):
 def test_a_warning_is_one_line(monkeypatch, capsys):
     def warn(options, answers):
         warnings.simplefilter("always")
-        warnings.warn("mind\nthe gap")
+        warnings.warn("mind\nthe gap", stacklevel=1)
 
     monkeypatch.setitem(
         COMMANDS, "info", types.SimpleNamespace(**vars(COMMANDS["info"]))
