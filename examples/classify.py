@@ -1,15 +1,16 @@
-"""Learn to classify: where a word is stressed, by its letters; or which word is missing.
+"""Learn to classify: where a word is stressed, or which word is missing.
 
     python examples/classify.py                              the stress of English words
     python examples/classify.py --text train.en.gz           the gap in captions
     python examples/classify.py --text train.en.gz --missing sitting standing
 
-The words and their stress are those of the CMU Pronouncing Dictionary: is the first
-syllable stressed, the second, or a later one? Of a text, one of two words is taken out
-of each line that has one of them, and the model is to say which. The script trains,
-measures the share of right answers on what it has not seen, beside a linear classifier
-on the same text, and exports a SavedModel, which a fresh process without this package
-then asks.
+The words and their stress are those of the CMU Pronouncing Dictionary: by its letters,
+is the first syllable of a word stressed, the second, or a later one? Of a text, one of
+two words is taken out of each line that has one of them, and the model is to say which.
+
+The script trains, measures the share of right answers on what it has not seen, beside a
+linear classifier on the same text, and exports a SavedModel, which a fresh process
+without this package then asks.
 """
 
 import argparse

@@ -322,7 +322,7 @@ def lengths_may_be_unknown(case):
         wanted = (case.shapes[0][0], lengths[0], width)
         require(
             shape == wanted,
-            f"of inputs of length {lengths} it makes outputs {shape}, and not {wanted}.",
+            f"inputs of length {lengths} become outputs {shape}, and not {wanted}.",
         )
 
 

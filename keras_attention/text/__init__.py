@@ -1,6 +1,6 @@
 """Sentences -> token ids (B, T) -> batches.
 
-All but `TokenBatches`, `LineBatches` and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
+All but the batches and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
 imported when it is first used.
 """
 

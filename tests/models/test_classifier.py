@@ -35,9 +35,7 @@ def test_its_logits_are_those_of_the_mean_of_the_encoder_s_vectors(classifier):
     mean = np.array([x[0].mean(axis=0), x[1, :4].mean(axis=0)])
     kernel, bias = map(numpy, classifier.get_layer("head").weights)
     assert kernel.shape == (12, C)
-    np.testing.assert_allclose(
-        numpy(classifier(ids)), mean @ kernel + bias, atol=1e-5
-    )
+    np.testing.assert_allclose(numpy(classifier(ids)), mean @ kernel + bias, atol=1e-5)
 
 
 def test_padding_changes_nothing(classifier):

@@ -199,7 +199,11 @@ class CallsItself(Attention):
         (MixesSentences, "no leak", "sentence 0 alone and among others gives outputs"),
         (SeesPadding, "padding", r"where the mask is False moved .* \[\[0, 2\]"),
         (KeepsTheMask, "padding", "Set supports_masking = True"),
-        (ForgetsItsCache, "cache", r"step\(\) at position 1, empty_cache\(max_length=7"),
+        (
+            ForgetsItsCache,
+            "cache",
+            r"step\(\) at position 1, empty_cache\(max_length=7",
+        ),
         (AnswersInFloat32, "precision", "the outputs are float32 and not bfloat16"),
         (ForgetsItsArgument, "serialization", r"the config lacks \['scale'\]"),
         (IsNotRegistered, "serialization", "TypeError where this was tried: A saved"),
