@@ -53,7 +53,7 @@ def test_a_token_moves_no_logits_before_it(gpt):
 def test_padding_changes_nothing_before_it(gpt):
     longer = np.pad(token_ids(), ((0, 0), (0, 3)))
     np.testing.assert_allclose(
-        numpy(gpt(longer))[:, :T], numpy(gpt(token_ids())), atol=1e-5
+        numpy(gpt(longer))[:, :T], numpy(gpt(token_ids())), rtol=1e-4, atol=1e-4
     )
 
 
