@@ -1,6 +1,7 @@
 """Word vectors -> a picture in which near words have near vectors."""
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,7 +9,7 @@ import numpy as np
 LAST_RESORT = "Last Resort"
 
 
-def plot_word_vectors(vectors, words):
+def plot_word_vectors(vectors, words: Sequence[str]):
     """Draw words as points in the plane that keeps most of their vectors' variance.
 
     Args:
