@@ -5,7 +5,7 @@ import pytest
 from keras import ops
 
 import keras_attention as ka
-from keras_attention.models.transformer import FORBIDDEN_LOGIT
+from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
 from keras_attention.special_tokens import PAD, START
 
 MAX_LENGTH = 9

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_attention as ka
-from keras_attention.export.frozen_transformer import (
+from keras_attention.export.frozen_model import (
     NO_BIAS,
     freeze,
     quickly_unpacked,
