@@ -1,12 +1,21 @@
 """The recurrent networks of Keras, by the names of their cells."""
 
 import keras
+from keras import ops
 
 CELLS = {
     "simple_rnn": keras.layers.SimpleRNNCell,
     "gru": keras.layers.GRUCell,
     "lstm": keras.layers.LSTMCell,
 }
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Orthogonal(keras.initializers.Orthogonal):
+    """As Keras's own, but drawn in float32: TensorFlow has no QR in bfloat16."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.cast(super().__call__(shape, "float32"), dtype or "float32")
 
 
 def recurrent_layer(cell, units, dtype, name):
@@ -27,7 +36,9 @@ def recurrent_layer(cell, units, dtype, name):
         position, the states stay as they were, and the output is 0.
     """
     return keras.layers.RNN(
-        CELLS[cell](units, dtype=dtype, name="cell"),
+        CELLS[cell](
+            units, recurrent_initializer=Orthogonal(), dtype=dtype, name="cell"
+        ),
         return_sequences=True,
         return_state=True,
         zero_output_for_mask=True,
