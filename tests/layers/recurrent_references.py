@@ -5,7 +5,7 @@ are the gates side by side; nothing else is.
 """
 
 import numpy as np
-from references import numpy, softmax
+from references import numpy, weighted_means
 
 
 def sigmoid(x):
@@ -98,13 +98,4 @@ def multiplicative_score(layer):
 
 def memory_attention(score, x, memory, visible):
     """x (T, D), memory (S, M), visible (T, S) -> context (T, M), weights (T, S)."""
-    context = np.zeros((len(x), memory.shape[1]))
-    weights = np.zeros((len(x), len(memory)))
-    for t in range(len(x)):
-        seen = [s for s in range(len(memory)) if visible[t, s]]
-        if not seen:
-            continue
-        for s, weight in zip(seen, softmax([score(x[t], memory[s]) for s in seen])):
-            weights[t, s] = weight
-            context[t] += weight * memory[s]
-    return context, weights
+    return weighted_means(lambda t, s: score(x[t], memory[s]), memory, visible)
