@@ -41,6 +41,7 @@ from keras_attention.embeddings.pretrained_embedding import (
 )
 from keras_attention.embeddings.projection import plot_word_vectors
 from keras_attention.embeddings.word2vec import train_word2vec
+from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
@@ -48,11 +49,15 @@ from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
+from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
 from keras_attention.layers.positional_encoding import PositionalEncoding
+from keras_attention.layers.recurrent_decoder import RecurrentDecoder
+from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.residual import Residual
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.bert import Bert
+from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from keras_attention.text.token_batches import TokenBatches
 from keras_attention.training.accumulation import accumulation_steps
@@ -110,7 +115,12 @@ __all__ = [
     "Residual",
     "EncoderLayer",
     "DecoderLayer",
+    "AdditiveAttention",
+    "MultiplicativeAttention",
+    "RecurrentEncoder",
+    "RecurrentDecoder",
     "Transformer",
+    "RecurrentSeq2Seq",
     "Bert",
     "set_fast_road",
     "FastRoad",

@@ -26,7 +26,7 @@ class SentenceGraph:
     number of them fits into memory.
 
     Args:
-        model: A `Transformer`.
+        model: A `Transformer` or a `RecurrentSeq2Seq`.
         source_tokenizer: Tokenizer of its source vocabulary.
         target_tokenizer: Tokenizer of its target vocabulary.
         settings: `SearchSettings`.

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.layers.positional_encoding import sinusoid
-from keras_attention.models.transformer import FORBIDDEN_LOGIT
+from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
 from keras_attention.special_tokens import START
 
 BIAS = "final_logits_bias"

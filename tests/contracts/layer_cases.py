@@ -22,6 +22,11 @@ def call_layer(layer, *tensors):
     return layer(*tensors)
 
 
+def first_output(layer, *tensors):
+    """Of a layer with several outputs, the one that is as long as its input."""
+    return layer(*tensors)[0]
+
+
 def embed_and_project(layer, ids):
     """Both uses of the one matrix: ids (B, T) -> logits (B, T, V)."""
     return layer.project(layer(ids))
@@ -36,6 +41,7 @@ class LayerCase:
     shapes: tuple = ((B, T, D),)  # one for each input; (B, T) are token ids
     connect: Callable = call_layer
     sees_future: bool = False
+    skips_hidden: bool = False  # a hidden position is not even asked
 
     def make(self, **kwargs):
         return self.layer(**self.options, **kwargs)
@@ -155,6 +161,24 @@ CASES = {
     "DecoderLayer, norm first, bias": LayerCase(
         ka.DecoderLayer,
         {**OPTIONS, "norm_first": True, "use_bias": True, "activation": "silu"},
+        ((B, T, D), (B, S, M)),
+    ),
+    "AdditiveAttention": LayerCase(
+        ka.AdditiveAttention, {"units": F}, ((B, T, D), (B, S, M))
+    ),
+    "MultiplicativeAttention": LayerCase(
+        ka.MultiplicativeAttention, shapes=((B, T, D), (B, S, M))
+    ),
+    "RecurrentEncoder": LayerCase(
+        ka.RecurrentEncoder,
+        {"units": M, "cell": "gru", "bidirectional": True, "dropout_rate": 0.4},
+        connect=first_output,
+        sees_future=True,
+        skips_hidden=True,
+    ),
+    "RecurrentDecoder": LayerCase(
+        ka.RecurrentDecoder,
+        {"units": F, "attention": "additive", "dropout_rate": 0.4},
         ((B, T, D), (B, S, M)),
     ),
 }
