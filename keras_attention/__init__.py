@@ -57,8 +57,11 @@ from keras_attention.layers.residual import Residual
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.bert import Bert
+from keras_attention.models.classifier import TextClassifier
+from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
+from keras_attention.text.line_batches import LineBatches
 from keras_attention.text.token_batches import TokenBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
@@ -83,6 +86,8 @@ ON_USE = {
     "WordPieceTokenizer": "keras_attention.text.wordpiece",
     "Translator": "keras_attention.export.translator",
     "SentenceEncoder": "keras_attention.export.sentence_encoder",
+    "SentenceClassifier": "keras_attention.export.sentence_classifier",
+    "TextGenerator": "keras_attention.export.text_generator",
     "MarianTokenizer": "keras_attention.text.marian_tokenizer",
     "load_marian": "keras_attention.interop.marian",
     "save_marian": "keras_attention.interop.marian",
@@ -97,6 +102,7 @@ __all__ = [
     "read_sentence_pairs",
     "translation_dataset",
     "TokenBatches",
+    "LineBatches",
     "train_word2vec",
     "train_fasttext",
     "train_glove",
@@ -122,6 +128,8 @@ __all__ = [
     "Transformer",
     "RecurrentSeq2Seq",
     "Bert",
+    "LanguageModel",
+    "TextClassifier",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -152,6 +160,8 @@ __all__ = [
     "SearchSettings",
     "Translator",
     "SentenceEncoder",
+    "SentenceClassifier",
+    "TextGenerator",
     "load_marian",
     "save_marian",
     "load_bert",

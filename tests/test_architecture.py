@@ -55,6 +55,7 @@ UPSTREAM = {
         "tuning",
         "special_tokens",
     },
+    "testing": set(),
     "plots": {"training", "decoding", "models", "layers", "special_tokens"},
 }
 EVERYTHING = {*UPSTREAM, "__init__"}

@@ -9,9 +9,15 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 import keras_attention as ka
+from keras_attention.testing.layer_case import (  # noqa: F401 (for the tests)
+    CarriedMask,
+    carry,
+    numpy,
+    random_masks,
+    same_draws,
+)
 
 B, T, S, D, M, N, F, V = 2, 5, 7, 12, 8, 3, 11, 13
 
@@ -79,29 +85,6 @@ class LayerCase:
         return keras.Model([inputs, masks], [outputs, CarriedMask()(outputs)])
 
 
-def carry(x, mask):
-    """The same values, carrying the mask as an embedding would hand it on."""
-    return keras.layers.Lambda(
-        lambda pair: pair[0], mask=lambda pair, previous: pair[1], dtype=x.dtype
-    )([x, mask])
-
-
-class CarriedMask(keras.layers.Layer):
-    """Vectors (B, T, D) -> the mask (B, T) that came with them, -1 where none did."""
-
-    def __init__(self):
-        super().__init__()
-        self.supports_masking = True  # for Keras warns of layers that drop one
-
-    def call(self, x, mask=None):
-        if mask is None:
-            return -ops.ones(ops.shape(x)[:2], "int32")
-        return ops.cast(mask, "int32")
-
-    def compute_output_spec(self, x, mask=None):
-        return keras.KerasTensor(x.shape[:2], "int32")
-
-
 OPTIONS = {"num_heads": N, "d_ff": F, "dropout_rate": 0.4}
 
 CASES = {
@@ -155,6 +138,9 @@ CASES = {
         {**OPTIONS, "norm_first": True, "use_bias": True, "activation": "silu"},
         sees_future=True,
     ),
+    "EncoderLayer, causal": LayerCase(
+        ka.EncoderLayer, {"num_heads": N, "d_ff": F, "causal": True}
+    ),
     "DecoderLayer": LayerCase(
         ka.DecoderLayer, {"num_heads": N, "d_ff": F}, ((B, T, D), (B, S, M))
     ),
@@ -200,34 +186,3 @@ def learns(case):
 
 every_layer = parametrize()
 every_layer_of_vectors = parametrize(takes_vectors)
-
-
-def numpy(x):
-    """Any float tensor -> a float32 array, which NumPy can compare."""
-    return ops.convert_to_numpy(ops.cast(x, "float32"))
-
-
-def random_masks(case, seed=3):
-    """True = may attend: a mask for each input, the same for inputs of one length."""
-    rng = np.random.default_rng(seed)
-    masks = {}
-    for batch, length, *_ in case.shapes:
-        mask = rng.random((batch, length)) < 0.6
-        mask[:, 0] = True
-        mask[0, 1:3] = [False, True]
-        masks.setdefault(length, mask)
-    return [masks[shape[1]] for shape in case.shapes]
-
-
-def same_draws(model):
-    """Make `run(inputs)`: the model in training, dropping the same units each time."""
-    states = model.non_trainable_variables
-    start = [(state, ops.convert_to_numpy(state)) for state in states]
-
-    def run(inputs):
-        keras.utils.set_random_seed(5)  # torch drops by its own global state
-        for state, value in start:
-            state.assign(value)
-        return numpy(model(inputs, training=True))
-
-    return run

@@ -18,6 +18,7 @@ from layer_cases import (
 )
 
 import keras_attention as ka
+from keras_attention.testing.promises import lengthen, where_visible
 
 DTYPES = ["float32", "float16", "bfloat16"]
 
@@ -50,19 +51,6 @@ def test_an_embedding_marks_padding_and_nothing_else(name):
     (ids,), (mask,) = case.inputs(), random_masks(case)
     _, passed = case.masked_model()([[ids * mask], [np.ones_like(mask)]])
     np.testing.assert_array_equal(numpy(passed), mask)
-
-
-def where_visible(mask, x, other):
-    """x, and quite different values where it is hidden; ids stay in the vocabulary."""
-    if x.ndim == 2:
-        return np.where(mask, x, other)
-    return np.where(mask[..., None], x, 100 * other)
-
-
-def lengthen(x, value):
-    """Four more positions, (B, T, ...) -> (B, T + 4, ...), that hold a value."""
-    widths = [(0, 4 if axis == 1 else 0) for axis in range(x.ndim)]
-    return np.pad(x, widths, constant_values=value)
 
 
 @every_layer_of_vectors
