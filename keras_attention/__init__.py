@@ -45,15 +45,21 @@ from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.gather_positions import GatherPositions
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
+from keras_attention.layers.output_bias import OutputBias
 from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.residual import Residual
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.bert import Bert
+from keras_attention.models.bert_classifier import BertClassifier
+from keras_attention.models.bert_pretraining import BertPretraining
+from keras_attention.models.bert_tagger import BertTagger
 from keras_attention.models.transformer import Transformer
+from keras_attention.text.pretraining_batches import PretrainingBatches
 from keras_attention.text.token_batches import TokenBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
@@ -78,10 +84,15 @@ ON_USE = {
     "WordPieceTokenizer": "keras_attention.text.wordpiece",
     "Translator": "keras_attention.export.translator",
     "SentenceEncoder": "keras_attention.export.sentence_encoder",
+    "BertTextClassifier": "keras_attention.export.bert_text_classifier",
+    "BertWordTagger": "keras_attention.export.bert_word_tagger",
     "MarianTokenizer": "keras_attention.text.marian_tokenizer",
     "load_marian": "keras_attention.interop.marian",
     "save_marian": "keras_attention.interop.marian",
     "load_bert": "keras_attention.interop.hugging_face_bert",
+    "load_bert_pretraining": "keras_attention.interop.hugging_face_bert",
+    "load_bert_classifier": "keras_attention.interop.hugging_face_bert",
+    "load_bert_tagger": "keras_attention.interop.hugging_face_bert",
     "write_warm_up_requests": "keras_attention.export.warm_up",
 }
 
@@ -92,6 +103,7 @@ __all__ = [
     "read_sentence_pairs",
     "translation_dataset",
     "TokenBatches",
+    "PretrainingBatches",
     "train_word2vec",
     "train_fasttext",
     "train_glove",
@@ -103,6 +115,8 @@ __all__ = [
     "PositionalEncoding",
     "LearnedPositionalEncoding",
     "SegmentEncoding",
+    "GatherPositions",
+    "OutputBias",
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",
@@ -112,6 +126,9 @@ __all__ = [
     "DecoderLayer",
     "Transformer",
     "Bert",
+    "BertPretraining",
+    "BertClassifier",
+    "BertTagger",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -142,9 +159,14 @@ __all__ = [
     "SearchSettings",
     "Translator",
     "SentenceEncoder",
+    "BertTextClassifier",
+    "BertWordTagger",
     "load_marian",
     "save_marian",
     "load_bert",
+    "load_bert_pretraining",
+    "load_bert_classifier",
+    "load_bert_tagger",
     "write_warm_up_requests",
 ]
 

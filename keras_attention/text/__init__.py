@@ -1,6 +1,6 @@
 """Sentences -> token ids (B, T) -> batches.
 
-All but `TokenBatches` and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
+All but the batches and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
 imported when it is first used.
 """
 
@@ -13,6 +13,7 @@ MODULES = {
     "read_sentence_pairs": "corpus",
     "translation_dataset": "dataset",
     "TokenBatches": "token_batches",
+    "PretrainingBatches": "pretraining_batches",
     "RaggedIds": "ragged_ids",
 }
 
