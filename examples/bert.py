@@ -4,10 +4,11 @@
     python examples/bert.py --text train.de.gz --lines   captions of Multi30k, in German
     python examples/bert.py --text train.en.gz --lines --model all-MiniLM-L6-v2
                                                          real weights instead
+    python examples/bert.py ... --model saved_models/bert        the tasks alone, again
 
-A vocabulary is learned from the text, then a BERT from nothing: it guesses hidden words,
-and where a line is an article also whether one sentence follows another. The last tenth
-of the lines is held out; there the guesses are measured, and some are shown.
+A vocabulary is learned from the text, then a BERT from nothing: it guesses hidden
+words, and where a line is an article also whether one sentence follows another. The
+last tenth of the lines is held out; there the guesses are measured, and some are shown.
 
 Then two tasks for which any text has the answers, learned from few examples: does this
 end of a sentence belong to that beginning (a pair of texts -> a class), and which words
@@ -52,7 +53,7 @@ def main():
     train, held_out = documents[:first], documents[first:]
     print(f"{len(documents)} lines, {sum(map(len, documents))} sentences")
     if options.model:
-        bert, tokenizer = ka.load_bert(options.model)
+        bert, tokenizer = load(options.model)
     else:
         bert, tokenizer = pretrain(train, held_out, options)
     train, held_out = sum(train, []), sum(held_out, [])
@@ -68,13 +69,14 @@ def parse_options():
     add("--text", type=pathlib.Path, help="plain text, gzipped or not")
     add("--lines", action="store_true", help="lines are sentences, in no order")
     add("--out", type=pathlib.Path, default="saved_models/bert")
-    add("--model", help="a BERT in Hugging Face's format; then nothing is pre-trained")
+    add("--model", type=pathlib.Path, help="a folder: a former --out, or a BERT in "
+        "Hugging Face's format; then nothing is pre-trained")
     add("--vocabulary", help="a vocab.txt, if none is to be learned")
     add("--vocab-size", type=int, default=4000, help="pieces (default: 4000)")
     add("--layers", type=int, default=3)
     add("--d-model", type=int, default=128)
     add("--heads", type=int, default=4)
-    add("--epochs", type=int, default=10, help="of pre-training (default: 10)")
+    add("--epochs", type=int, default=8, help="of pre-training (default: 8)")
     add("--peak-rate", type=float, default=2e-3, help="of pre-training")
     add("--examples", type=int, default=1000, help="sentences of each task")
     add("--task-epochs", type=int, default=8, help="passes over these (default: 8)")
@@ -102,6 +104,15 @@ def news_articles():
     from gensim.test.utils import datapath
 
     return pathlib.Path(datapath("lee_background.cor"))
+
+
+def load(folder):
+    """What this program pre-trained before, or a model in Hugging Face's format."""
+    ours = folder / "pretraining.keras"
+    if not ours.exists():
+        return ka.load_bert(folder)
+    tokenizer = ka.WordPieceTokenizer.load(folder / "vocab.txt")
+    return keras.saving.load_model(ours).bert, tokenizer
 
 
 def pretrain(train, held_out, options):
@@ -209,7 +220,7 @@ def compare(task, bert, train, held_out, options):
     """Learn a task from a Bert and from one that knows nothing; export the better."""
     inputs, labels = task.examples(train, options.examples)
     tests, answers = task.examples(held_out, 2000)
-    print(f"\n{task.question} {task.describe(labels)}, {task.describe(answers)} held out")
+    print(f"\n{task.question} {len(labels)} sentences, {len(answers)} held out")
     for name, right in task.baselines(inputs, labels, tests, answers):
         print(f"   {name:28} {right:.1%}")
     for name, start in (("from random weights", None), ("pre-trained", bert)):
@@ -226,9 +237,7 @@ def compare(task, bert, train, held_out, options):
             jit_compile=False,
         )
         started = time.process_time()
-        model.fit(
-            inputs, labels, batch_size=32, epochs=options.task_epochs, verbose=0
-        )
+        model.fit(inputs, labels, 32, options.task_epochs, verbose=0)
         seconds = time.process_time() - started
         right = model.evaluate(tests, answers, batch_size=128, verbose=0)[1]
         print(f"   {name:28} {right:.1%}, {seconds:.0f} s of CPU", flush=True)
@@ -241,9 +250,6 @@ class Task:
     def __init__(self, tokenizer, options):
         self.tokenizer, self.options = tokenizer, options
         self.random = np.random.default_rng(options.seed)
-
-    def describe(self, labels):
-        return f"{len(labels)} sentences"
 
     def choose(self, sentences, number):
         """Some sentences of eight words or more, at random."""
@@ -269,8 +275,7 @@ class Pairs(Task):
         """Half of the ends are those of other sentences."""
         beginnings, ends = zip(*map(self.halves, self.choose(sentences, number)))
         labels = self.random.integers(0, 2, len(ends))
-        others = np.roll(ends, 1)
-        ends = [other if label else end for end, other, label in zip(ends, others, labels)]
+        ends = np.where(labels, np.roll(ends, 1), ends).tolist()
         inputs = self.tokenizer.encode(
             list(beginnings), ends, max_length=self.options.max_length
         )
@@ -304,9 +309,7 @@ class Capitals(Task):
     def examples(self, sentences, number):
         """The first word of a sentence, and what has no letters, is not asked."""
         words = [re.findall(r"\w+|[^\w\s]", s) for s in self.choose(sentences, number)]
-        inputs = self.tokenizer.encode_words(
-            words, max_length=self.options.max_length
-        )
+        inputs = self.tokenizer.encode_words(words, max_length=self.options.max_length)
         inputs = {name: np.array(ids) for name, ids in inputs.items()}
         labels = np.zeros_like(inputs["positions"])
         for row, line in enumerate(words):

@@ -61,7 +61,7 @@ class BertTextClassifier(WordPieceModel):
         }
 
     def __call__(self, texts, second_texts=None, batch_size=64, verbose=0):
-        """The likeliest class of each text, or pair: list of str. See `probabilities`."""
+        """The likeliest class of each text or pair: list of str."""
         found = self.probabilities(texts, second_texts, batch_size, verbose)
         return [self.classes[index] for index in found.argmax(axis=1)]
 
@@ -93,6 +93,6 @@ def require_as_many(texts, second_texts):
     """Raise ValueError unless each text has its second."""
     if len(texts) != len(second_texts):
         raise ValueError(
-            f"BertTextClassifier: got {len(texts)} texts and {len(second_texts)} second "
-            f"texts, but they are pairs. Give one second for each text."
+            f"BertTextClassifier: got {len(texts)} texts and {len(second_texts)} "
+            f"second texts, but they are pairs. Give one second for each text."
         )

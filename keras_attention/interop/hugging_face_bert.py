@@ -32,6 +32,8 @@ EXPECTED = {
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
 }
+# What transformers calls two classes that nobody named, and does not write down.
+UNNAMED = {"0": "LABEL_0", "1": "LABEL_1"}
 # Tensors of what stands on top of the encoder, and of what is no weight.
 ON_TOP = ("pooler.", "cls.", "classifier.", "embeddings.position_ids")
 WORDS = "embeddings.word_embeddings.weight"
@@ -108,7 +110,8 @@ def load_bert_classifier(folder, classes=None):
     """
     folder = Folder.read(folder)
     if classes is None:
-        model, heads = BertClassifier(folder.bert, folder.names()), [pooler, class_head]
+        model = BertClassifier(folder.bert, folder.names())
+        heads = [pooler, class_head]
     else:
         model = BertClassifier(folder.bert, classes)
         heads = [pooler] if folder.has("pooler.") else []
@@ -143,7 +146,7 @@ def load_bert_tagger(folder, labels=None):
 
 @dataclasses.dataclass(frozen=True)
 class Folder:
-    """What is in a folder of a model, and a `Bert` of its sizes, without weights yet."""
+    """What is in a folder of a model, and a `Bert` of its sizes to be filled."""
 
     config: dict
     tokenizer: WordPieceTokenizer
@@ -174,7 +177,7 @@ class Folder:
 
     def names(self):
         """Of the classes or labels, in the order of their ids."""
-        names = self.config.get("id2label", {0: "LABEL_0", 1: "LABEL_1"})
+        names = self.config.get("id2label", UNNAMED)
         return [names[id] for id in sorted(names, key=int)]
 
     def fill(self, model, *heads):

@@ -42,7 +42,7 @@ def require_bert(owner, bert):
     if not isinstance(bert, Bert):
         raise TypeError(
             f"{owner}: got bert of type {type(bert).__name__}, but the head stands on "
-            f"the vectors of a Bert. Give a keras_attention.Bert; load_bert returns one."
+            f"the vectors of a Bert. Give a keras_attention.Bert, as load_bert returns."
         )
 
 

@@ -60,10 +60,10 @@ class PretrainingBatches(PlannedBatches):
 
     Example:
 
-    >>> Special = collections.namedtuple(
-    ...     "Special", "vocab_size cls_id sep_id mask_id special_ids")
-    >>> special = Special(30, 2, 3, 4, (0, 1, 2, 3, 4))
-    >>> batches = PretrainingBatches([[5, 6, 7], [8, 9]], special)
+    >>> from types import SimpleNamespace
+    >>> tokenizer = SimpleNamespace(
+    ...     vocab_size=30, cls_id=2, sep_id=3, mask_id=4, special_ids=(0, 1, 2, 3, 4))
+    >>> batches = PretrainingBatches([[5, 6, 7], [8, 9]], tokenizer)
     >>> inputs, labels = next(iter(batches))
     >>> inputs["token_ids"].shape, inputs["positions"].shape, labels["tokens"].shape
     ((2, 8), (2, 1), (2, 1))

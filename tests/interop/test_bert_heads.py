@@ -119,7 +119,7 @@ def test_the_fixture_says_what_transformers_said():
 
 
 @needs_transformers
-@pytest.mark.parametrize("name", [name for name in MODELS if "token" in name or "-" in name])
+@pytest.mark.parametrize("name", list(MODELS)[:3])
 def test_hidden_tokens_and_next_sentences_are_as_in_transformers(made, name):
     model = check_pretraining(made / name)
     assert model.next_sentence == (name == "pre-training")

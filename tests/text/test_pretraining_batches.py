@@ -1,5 +1,6 @@
 """Rows, pairs and masks of each epoch, and the batches that they come in."""
 
+import doctest
 import types
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 import keras_attention as ka
+from keras_attention.text import pretraining_batches
 from keras_attention.text.pretraining_batches import PretrainingBatches
 
 SPECIAL = types.SimpleNamespace(
@@ -50,7 +52,8 @@ def rows(batches):
 def test_every_sentence_comes_once_an_epoch_between_its_marks():
     found = rows(make())
     assert sorted(ids[1] for ids, _ in found) == list(range(5, 65))
-    for (ids, segments), sentence in zip(sorted(found, key=lambda row: row[0][1]), make_sentences()):
+    found.sort(key=lambda row: row[0][1])
+    for (ids, segments), sentence in zip(found, make_sentences()):
         assert ids == [2, *sentence, 3]
         assert not any(segments)
 
@@ -182,3 +185,8 @@ def test_ids_of_another_vocabulary_are_refused():
         PretrainingBatches([[5, 500]], SPECIAL)
     with pytest.raises(ValueError, match="1 sentences without a token"):
         PretrainingBatches([[]], SPECIAL)
+
+
+def test_the_example_runs():
+    assert doctest.testmod(pretraining_batches).attempted > 2
+    assert not doctest.testmod(pretraining_batches).failed

@@ -1,8 +1,11 @@
 """How often what is hidden, and that nothing special ever is."""
 
+import doctest
+
 import numpy as np
 import pytest
 
+from keras_attention.text import token_masking
 from keras_attention.text.token_masking import TokenMasking
 
 V, MASK = 1000, 4
@@ -94,3 +97,8 @@ def test_a_row_of_nothing_but_special_tokens_is_asked_nothing():
     assert masked.positions.tolist() == [[0], [1]]
     assert masked.labels.tolist() == [[0], [10]]
     assert masked.token_ids[0].tolist() == [2, 1, 3, 0]
+
+
+def test_the_example_runs():
+    assert doctest.testmod(token_masking).attempted > 2
+    assert not doctest.testmod(token_masking).failed
