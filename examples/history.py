@@ -195,7 +195,8 @@ def pronunciation(options):
 def translation(options):
     """English to German captions, tokenised and lower-cased, one shared vocabulary."""
     train, valid, test = (
-        read_pairs(options.data, split) for split in ("train", "val", "test_2016_flickr")
+        read_pairs(options.data, split)
+        for split in ("train", "val", "test_2016_flickr")
     )
     train = tuple(side[: options.sentences] for side in train)
     test = tuple(side[: options.test] for side in test)

@@ -46,10 +46,12 @@ from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.gather_positions import GatherPositions
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
+from keras_attention.layers.output_bias import OutputBias
 from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
@@ -57,11 +59,15 @@ from keras_attention.layers.residual import Residual
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.bert import Bert
+from keras_attention.models.bert_classifier import BertClassifier
+from keras_attention.models.bert_pretraining import BertPretraining
+from keras_attention.models.bert_tagger import BertTagger
 from keras_attention.models.classifier import TextClassifier
 from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from keras_attention.text.line_batches import LineBatches
+from keras_attention.text.pretraining_batches import PretrainingBatches
 from keras_attention.text.token_batches import TokenBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
@@ -88,10 +94,15 @@ ON_USE = {
     "SentenceEncoder": "keras_attention.export.sentence_encoder",
     "SentenceClassifier": "keras_attention.export.sentence_classifier",
     "TextGenerator": "keras_attention.export.text_generator",
+    "BertTextClassifier": "keras_attention.export.bert_text_classifier",
+    "BertWordTagger": "keras_attention.export.bert_word_tagger",
     "MarianTokenizer": "keras_attention.text.marian_tokenizer",
     "load_marian": "keras_attention.interop.marian",
     "save_marian": "keras_attention.interop.marian",
     "load_bert": "keras_attention.interop.hugging_face_bert",
+    "load_bert_pretraining": "keras_attention.interop.hugging_face_bert",
+    "load_bert_classifier": "keras_attention.interop.hugging_face_bert",
+    "load_bert_tagger": "keras_attention.interop.hugging_face_bert",
     "write_warm_up_requests": "keras_attention.export.warm_up",
 }
 
@@ -103,6 +114,7 @@ __all__ = [
     "translation_dataset",
     "TokenBatches",
     "LineBatches",
+    "PretrainingBatches",
     "train_word2vec",
     "train_fasttext",
     "train_glove",
@@ -114,6 +126,8 @@ __all__ = [
     "PositionalEncoding",
     "LearnedPositionalEncoding",
     "SegmentEncoding",
+    "GatherPositions",
+    "OutputBias",
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",
@@ -130,6 +144,9 @@ __all__ = [
     "Bert",
     "LanguageModel",
     "TextClassifier",
+    "BertPretraining",
+    "BertClassifier",
+    "BertTagger",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -162,9 +179,14 @@ __all__ = [
     "SentenceEncoder",
     "SentenceClassifier",
     "TextGenerator",
+    "BertTextClassifier",
+    "BertWordTagger",
     "load_marian",
     "save_marian",
     "load_bert",
+    "load_bert_pretraining",
+    "load_bert_classifier",
+    "load_bert_tagger",
     "write_warm_up_requests",
 ]
 

@@ -159,7 +159,7 @@ class TensorReader:
             names = sorted(self.unread)
             raise ValueError(
                 f"{self.owner}: got the file {self.path} with {len(names)} tensors "
-                f"that a Marian model of this config.json has no place for: "
+                f"that a model of this config.json has no place for: "
                 f"{', '.join(names[:3])}. Models with more than that can not be taken "
                 f"in."
             )

@@ -38,6 +38,11 @@ def embed_and_project(layer, ids):
     return layer.project(layer(ids))
 
 
+def gather_from_longer(layer, positions, x):
+    """The positions are any ids, so there must be as many vectors."""
+    return layer(positions, ops.pad(x, ((0, 0), (0, V), (0, 0))))
+
+
 @dataclasses.dataclass(frozen=True)
 class LayerCase:
     """How to make one layer and valid inputs for it."""
@@ -110,6 +115,10 @@ CASES = {
     "SegmentEncoding": LayerCase(
         ka.SegmentEncoding, {"num_segments": V}, ((B, T, D), (B, T))
     ),
+    "GatherPositions": LayerCase(
+        ka.GatherPositions, {}, ((B, T), (B, V, D)), gather_from_longer
+    ),
+    "OutputBias": LayerCase(ka.OutputBias),
     "MultiHeadSelfAttention": LayerCase(
         ka.MultiHeadSelfAttention, {"num_heads": N}, sees_future=True
     ),
@@ -181,7 +190,7 @@ def takes_vectors(case):
 
 
 def learns(case):
-    return case.layer not in (ka.PositionalEncoding, ka.Dropout)
+    return case.layer not in (ka.PositionalEncoding, ka.Dropout, ka.GatherPositions)
 
 
 every_layer = parametrize()

@@ -6,7 +6,6 @@ from keras import ops
 from layer_cases import (
     CASES,
     B,
-    D,
     M,
     N,
     S,

@@ -22,9 +22,7 @@ def test_it_is_the_layer_of_keras_behind_both_projections():
         [query, memory, key], mask=[None, mask], return_attention_scores=True
     )
     np.testing.assert_allclose(numpy(ours), numpy(expected), atol=1e-5)
-    np.testing.assert_allclose(
-        numpy(weights)[:, 0], numpy(their_weights), atol=1e-6
-    )
+    np.testing.assert_allclose(numpy(weights)[:, 0], numpy(their_weights), atol=1e-6)
 
 
 def test_its_weights_are_those_of_the_equation():
