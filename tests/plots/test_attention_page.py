@@ -1,14 +1,16 @@
 """The page holds the maps, and nothing that a sentence brings breaks out of it."""
 
 import base64
+import configparser
 import json
+import pathlib
 import re
 
 import numpy as np
 import pytest
 
 from keras_attention.models.attention_maps import AttentionMaps
-from keras_attention.plots.attention_page import attention_page, page
+from keras_attention.plots.attention_page import TEMPLATE, attention_page, page
 from tests.plots.test_attention import random_maps
 
 BREAKERS = ["</script><b>", "<!--", "'\"&", "{{data}}", "\u2028", "▁שלום", "▁개", "\x00"]
@@ -82,6 +84,13 @@ def test_what_was_there_stays_until_the_new_page_is_whole(tmp_path, monkeypatch)
         attention_page(random_maps(), path=path)
     assert path.read_text(encoding="utf-8") == before
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_template_is_installed_with_the_package():
+    settings = configparser.ConfigParser()
+    settings.read(pathlib.Path(__file__).parents[2] / "setup.cfg")
+    pattern = settings["options.package_data"]["keras_attention.plots"]
+    assert pathlib.PurePath(TEMPLATE).match(pattern)
 
 
 def test_a_translator_needs_a_text(tmp_path):
