@@ -39,7 +39,6 @@ from keras_attention.embeddings.pretrained_embedding import (
     Coverage,
     pretrained_embedding,
 )
-from keras_attention.embeddings.projection import plot_word_vectors
 from keras_attention.embeddings.word2vec import train_word2vec
 from keras_attention.layers.additive_attention import AdditiveAttention
 from keras_attention.layers.decoder_layer import DecoderLayer
@@ -58,6 +57,7 @@ from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.residual import Residual
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.models.bert import Bert
 from keras_attention.models.bert_classifier import BertClassifier
 from keras_attention.models.bert_pretraining import BertPretraining
@@ -66,6 +66,12 @@ from keras_attention.models.classifier import TextClassifier
 from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
+from keras_attention.plots.attention import plot_attention
+from keras_attention.plots.attention_page import attention_page
+from keras_attention.plots.learning_curves import plot_learning_curves
+from keras_attention.plots.positions import plot_positions
+from keras_attention.plots.quality import plot_quality_by_length
+from keras_attention.plots.word_vectors import plot_word_vectors
 from keras_attention.text.line_batches import LineBatches
 from keras_attention.text.pretraining_batches import PretrainingBatches
 from keras_attention.text.token_batches import TokenBatches
@@ -188,6 +194,12 @@ __all__ = [
     "load_bert_classifier",
     "load_bert_tagger",
     "write_warm_up_requests",
+    "AttentionMaps",
+    "plot_attention",
+    "attention_page",
+    "plot_positions",
+    "plot_learning_curves",
+    "plot_quality_by_length",
 ]
 
 

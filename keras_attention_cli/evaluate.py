@@ -24,8 +24,7 @@ def add_options(parser):
         type=pathlib.Path,
         nargs="?",
         metavar="MODEL",
-        help="folder that train wrote, or in Marian's format; none with "
-        "--translations",
+        help="folder that train wrote, or in Marian's format; none with --translations",
     )
     add("--source", metavar="FILE", help="sentences, or pairs with a tab between them")
     add("--target", metavar="FILE", help="their translations by people, line by line")

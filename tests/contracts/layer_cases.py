@@ -9,6 +9,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 import keras_attention as ka
 from keras_attention.testing.layer_case import (  # noqa: F401 (for the tests)
