@@ -16,16 +16,21 @@ INTERRUPTED = "Nothing was changed."
 
 def add_options(parser):
     add = parser.add_argument
-    add("model", type=pathlib.Path, metavar="MODEL", help="folder that train wrote")
+    add(
+        "model",
+        type=pathlib.Path,
+        metavar="MODEL",
+        help="folder that train wrote, or in Marian's format",
+    )
     add("--json", action="store_true", help="all of it, for programs to read")
 
 
 def run(options, answers):
     start_keras(options.debug)
-    from keras_attention.export.translator import Translator
     from keras_attention.runs.description import describe
+    from keras_attention.runs.loading import load_translator
 
-    description = describe(Translator.load(options.model))
+    description = describe(load_translator(options.model))
     if options.json:
         print(json.dumps(description, indent=2, ensure_ascii=False), file=answers)
         return

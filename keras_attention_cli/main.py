@@ -2,13 +2,24 @@
 
 import argparse
 import contextlib
+import difflib
 import importlib.metadata
 import os
+import re
 import sys
 import traceback
 import warnings
 
-from keras_attention_cli import average, evaluate, export, info, train, translate, tune
+from keras_attention_cli import (
+    average,
+    evaluate,
+    export,
+    info,
+    plot,
+    train,
+    translate,
+    tune,
+)
 
 COMMANDS = {
     "train": train,
@@ -18,6 +29,7 @@ COMMANDS = {
     "export": export,
     "tune": tune,
     "info": info,
+    "plot": plot,
 }
 
 DESCRIPTION = """\
@@ -73,17 +85,21 @@ def main(arguments=None):
 
 def parse(arguments):
     """Words -> options; files may also come behind options."""
-    parser = make_parser()
+    parser, commands = make_parsers()
     options, rest = parser.parse_known_args(arguments)
     if rest and hasattr(options, "files") and not rest[0].startswith("-"):
         options.files, rest = [*options.files, *rest], []
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        command = commands[options.command]
+        known = re.findall(r"--[a-z-]+", command.format_help())
+        meant = difflib.get_close_matches(rest[0], known, n=1)
+        advice = f"; did you mean {meant[0]}?" if meant else ""
+        command.error(f"unrecognized arguments: {' '.join(rest)}{advice}")
     return options
 
 
-def make_parser():
-    """All commands with their options."""
+def make_parsers():
+    """The parser of it all, and {name: parser} of the commands."""
     parser = Parser(
         prog="keras-attention",
         description=DESCRIPTION,
@@ -92,13 +108,14 @@ def make_parser():
         allow_abbrev=False,
     )
     version = importlib.metadata.version("keras-attention-transformer")
-    parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(
+    parser.add_argument("-V", "--version", action="version", version=version)
+    subparsers = parser.add_subparsers(
         title="commands", dest="command", metavar="COMMAND", required=True
     )
+    commands = {}
     for name, command in COMMANDS.items():
         summary = command.__doc__.split("\n")[0]
-        sub = commands.add_parser(
+        sub = commands[name] = subparsers.add_parser(
             name,
             help=summary.rstrip("."),
             description=command.__doc__,
@@ -109,7 +126,7 @@ def make_parser():
         sub.add_argument(
             "--debug", action="store_true", help="show where in the code an error was"
         )
-    return parser
+    return parser, commands
 
 
 @contextlib.contextmanager
@@ -117,7 +134,7 @@ def short_warnings(options):
     """Print each warning in one line, without the code that it came from."""
 
     def show(message, *_):
-        say(options, f"warning: {one_line(message)}")
+        say(options, f"warning: {without_owner(message)}")
 
     with warnings.catch_warnings():
         if not options.debug:
@@ -129,14 +146,21 @@ def refuse(options, error, code):
     """Say in one line what was wrong. Returns the exit code."""
     if options.debug:
         traceback.print_exception(error)
-    kind = "" if code == BAD_INPUT else f"{type(error).__name__}: "
-    say(options, f"error: {kind}{one_line(error)}")
+    if code == BAD_INPUT:
+        say(options, f"error: {without_owner(error)}")
+    else:
+        say(options, f"error: {type(error).__name__}: {one_line(error)}")
     return code
 
 
 def say(options, message):
     """Print a line to standard error, and by whom."""
     print(f"keras-attention {options.command}: {message}", file=sys.stderr)
+
+
+def without_owner(message):
+    """A message in one line, without the function that noticed, of no use here."""
+    return re.sub(r"^[\w.]+: (?=got )", "", one_line(message))
 
 
 def one_line(message):

@@ -44,17 +44,28 @@ def add_setting(group, field):
     kind = getattr(field.type, "__args__", (field.type,))[0]
     help_text = field.metadata["help"].replace("%", "%%")
     common = {"dest": field.name, "default": argparse.SUPPRESS}
+    help_text += default_of(field)
     if kind is bool:
         yes_or_no = argparse.BooleanOptionalAction
         group.add_argument(flag, action=yes_or_no, help=help_text, **common)
         return
-    if field.default not in (None, ""):
-        help_text += f" (default: {field.default})"
     choices = field.metadata["choices"]
-    metavar = None if choices else {int: "N", float: "X", str: "FILE"}[kind]
+    metavar = None if choices else {int: "N", float: "X", str: "PATH"}[kind]
     group.add_argument(
         flag, type=kind, choices=choices, metavar=metavar, help=help_text, **common
     )
+
+
+def default_of(field):
+    """What a help text says of the value where nothing is said."""
+    new, pretrained = field.metadata["new"], field.metadata["pretrained"]
+    default = field.default if new is None else new
+    if default in (None, ""):
+        return ""
+    if isinstance(default, bool):
+        default = "yes" if default else "no"
+    of_pretrained = "" if pretrained is None else f"; of a pretrained one {pretrained}"
+    return f" (default: {default}{of_pretrained})"
 
 
 def settings_given(options, *files):

@@ -2,13 +2,16 @@
 
 One folder comes out of it, with the model, its tokenizers, all settings and the log of
 the training. Killed or stopped by Ctrl-C, the training goes on by the same command,
-from the last state saved.
+from the last state saved. With --pretrained it trains a model on: one of its own, or
+any in Marian's format, such as opus-mt.
 
   keras-attention train --source train.en --target train.de \\
       --valid-source val.en --valid-target val.de --out en-de --epochs 30
   keras-attention train --source pairs.tsv --swap --out ko-en
   keras-attention train --config en-de/settings.toml --seed 1 --out en-de-1
   keras-attention train --out en-de --epochs 40        ten epochs more
+  keras-attention train --pretrained opus-mt-ko-en --source my.ko --target my.en \\
+      --out my-ko-en
 """
 
 import pathlib

@@ -20,7 +20,12 @@ INTERRUPTED = "What was printed so far is whole lines."
 
 def add_options(parser):
     add = parser.add_argument
-    add("model", type=pathlib.Path, metavar="MODEL", help="folder that train wrote")
+    add(
+        "model",
+        type=pathlib.Path,
+        metavar="MODEL",
+        help="folder that train wrote, or in Marian's format",
+    )
     add(
         "files",
         nargs="*",
@@ -65,19 +70,20 @@ def run(options, answers):
         answers.flush()
         done += len(texts)
     seconds = time.perf_counter() - started
-    print(f"keras-attention translate: {done} sentences in {seconds:.1f} s")
+    sentences = "1 sentence" if done == 1 else f"{done:,} sentences"
+    print(f"keras-attention translate: {sentences} in {seconds:.1f} s")
 
 
 def load(options):
     """The translator, with what the options say of its search."""
-    from keras_attention.export.translator import Translator
+    from keras_attention.runs.loading import load_translator
 
     said = {
         "beam_size": options.beam_size,
         "length_penalty": options.length_penalty,
     }
     said = {name: value for name, value in said.items() if value is not None}
-    return Translator.load(options.model, **said)
+    return load_translator(options.model, **said)
 
 
 def translated(translator, texts, first, options):

@@ -21,9 +21,23 @@ from keras_attention_cli.start import start_keras
 
 INTERRUPTED = "To go on: the same command."
 
+SEARCHED = (
+    "num_layers",
+    "num_decoder_layers",
+    "d_model",
+    "num_heads",
+    "d_ff",
+    "dropout_rate",
+    "norm_first",
+    "label_smoothing",
+    "peak_rate",
+    "warmup_steps",
+    "batch_tokens",
+)
+
 
 def add_options(parser):
-    parser.usage = "%(prog)s --source FILE --out FOLDER --trials N [settings]"
+    parser.usage = "%(prog)s --source PATH --out FOLDER --trials N [settings]"
     add = parser.add_argument
     add(
         "--out",
@@ -33,8 +47,14 @@ def add_options(parser):
         help="new, or that of a search to go on with",
     )
     add("--config", type=pathlib.Path, metavar="FILE", help="settings as TOML")
-    add("--trials", type=int, required=True, metavar="N", help="most trials")
-    add("--epochs", type=int, default=5, metavar="N", help="of each (default: 5)")
+    add("--trials", type=int, required=True, metavar="N", help="trials, at most")
+    add(
+        "--epochs",
+        type=int,
+        default=5,
+        metavar="N",
+        help="epochs of a trial (default: 5)",
+    )
     add(
         "--objective",
         choices=("val_loss", "val_accuracy", "val_perplexity", "val_bleu"),
@@ -47,7 +67,7 @@ def add_options(parser):
         default="random",
         help="how settings are proposed (default: %(default)s)",
     )
-    add("--max-parameters", type=int, metavar="N", help="of the largest model")
+    add("--max-parameters", type=int, metavar="N", help="of a model, at most")
     add(
         "--range",
         dest="ranges",
@@ -56,7 +76,8 @@ def add_options(parser):
         default=[],
         metavar="NAME=VALUES",
         help="what to try for a setting: one value, several with commas between "
-        "them, or LOWEST:HIGHEST",
+        f"them, or LOWEST:HIGHEST. Names: {', '.join(SEARCHED)}. What is not named "
+        "has a usual range",
     )
     add_settings(parser, ("data", "text"))
 

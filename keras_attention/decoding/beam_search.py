@@ -219,7 +219,10 @@ def beam_search(
     if drop_done:
         state = with_any_number(state, start_ids)
     state = BeamState(*ops.while_loop(anyone_alive, advance, state))
-    return finish(state.results if drop_done else state.finished, n_best)
+    found = state.results if drop_done else state.finished
+    if kept > n_best:
+        found = Hypotheses(*(values[:, :n_best] for values in found))
+    return finish(found)
 
 
 def start(start_ids, limits, max_length, beam_size, kept, cache=(), memory=()):
@@ -431,9 +434,8 @@ def follow(state, alive):
     )
 
 
-def finish(found, n_best):
-    """Return the best that have ended, with nothing but PAD where there is none."""
-    found = Hypotheses(*(values[:, :n_best] for values in found))
+def finish(found):
+    """Return what has ended, with nothing but PAD where there is no sentence."""
     exists = found.scores[:, :, None] > -math.inf
     first = ops.arange(ops.shape(found.ids)[-1]) == 0
     ids = ops.where(ops.logical_or(exists, first), found.ids, PAD)

@@ -12,7 +12,8 @@ def penalize(log_probs, length, length_penalty, length_offset=5.0):
 
     Args:
         log_probs: log P(y), nats.
-        length: |y|, tokens, of the same shape or broadcastable; 0 counts as 1.
+        length: |y|, tokens, of the same shape or broadcastable; without an offset 0
+            counts as 1.
         length_penalty: Exponent (alpha in the paper), at least 0.
         length_offset: What is added to a length, tokens, at least 0: 5 in the paper. 0
             divides by |y| ** length_penalty, as Marian and Hugging Face do.
@@ -23,7 +24,9 @@ def penalize(log_probs, length, length_penalty, length_offset=5.0):
     Source:
         Wu et al., 2016, section 7, equation 14; there the offset is always 5.
     """
-    length = ops.maximum(ops.cast(length, "float32"), 1.0)
+    length = ops.cast(length, "float32")
+    if not length_offset:
+        length = ops.maximum(length, 1.0)
     return log_probs / ((length_offset + length) / (length_offset + 1)) ** (
         length_penalty
     )

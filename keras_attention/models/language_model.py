@@ -18,7 +18,7 @@ from keras_attention.layers.token_embedding import (
     require_ids_in_vocabulary,
 )
 from keras_attention.models.encoder import final_norm
-from keras_attention.models.transformer import FORBIDDEN_LOGIT
+from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
 from keras_attention.special_tokens import PAD, START
 
 

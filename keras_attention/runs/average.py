@@ -2,10 +2,9 @@
 
 import pathlib
 
-from keras_attention.export.translator import SOURCE_FILE, TARGET_FILE, Translator
+from keras_attention.layers.requirements import require_positive
 from keras_attention.runs.run_folder import SETTINGS, mean_of, saved_settings
-from keras_attention.runs.train import make_model, search_settings
-from keras_attention.text.tokenizer import SubwordTokenizer
+from keras_attention.runs.starting_point import starting_point
 
 
 def average_run(folder, number=None):
@@ -23,23 +22,22 @@ def average_run(folder, number=None):
 
     Raises:
         FileNotFoundError: The folder is not of a training, or no epoch is done yet.
-        ValueError: Fewer epochs' weights are kept.
+        ValueError: Fewer epochs' weights are kept, or the number is below 1.
 
     Example:
 
         average_run("saved_models/en-de", number=3).write("saved_models/en-de")
     """
     folder = pathlib.Path(folder)
+    if number is not None:
+        require_positive("average_run", number=number)
     settings = saved_settings(folder)
     if settings is None:
         raise FileNotFoundError(
-            f"average_run: got the folder {folder}, but it has no {SETTINGS}, so it is "
-            f"not of a training. Give a folder that train_translator wrote."
+            f"average_run: got the folder {folder}, but there is no {SETTINGS} in it, "
+            f"so it is not of a training. Give a folder that train_translator wrote."
         )
     mean = mean_of(folder, settings, number)
-    tokenizers = [
-        SubwordTokenizer.load(folder / name) for name in (SOURCE_FILE, TARGET_FILE)
-    ]
-    model = make_model(settings, tokenizers)
-    model.load_weights(mean)
-    return Translator(model, *tokenizers, **search_settings(settings))
+    translator = starting_point(settings, folder)
+    translator.model.load_weights(mean)
+    return translator

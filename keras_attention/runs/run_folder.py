@@ -43,14 +43,20 @@ def claim(folder, settings):
         FileExistsError: It is a file, holds other things, or another training.
     """
     folder = pathlib.Path(folder)
+    require_own(folder, settings)
+    if settings != saved_settings(folder):
+        with replaced_file(folder / SETTINGS) as aside:
+            write_settings(aside, settings, FIELDS)
+    return folder
+
+
+def require_own(folder, settings):
+    """Raise FileExistsError unless a folder is free, or of a training like this."""
+    folder = pathlib.Path(folder)
     require_free(folder)
     saved = saved_settings(folder)
     if saved is not None:
         require_same_training(folder, settings, saved)
-    if settings != saved:
-        with replaced_file(folder / SETTINGS) as aside:
-            write_settings(aside, settings, FIELDS)
-    return folder
 
 
 def checkpoints_of(folder, settings, number=None):

@@ -7,7 +7,16 @@ import dataclasses
 SECTIONS = ("data", "text", "model", "training", "decoding")
 
 
-def setting(section, default, help, least=None, below=None, choices=None):
+def setting(
+    section,
+    default,
+    help,
+    least=None,
+    below=None,
+    choices=None,
+    new=None,
+    pretrained=None,
+):
     """A field, with what it means and which values it may have.
 
     Args:
@@ -17,6 +26,8 @@ def setting(section, default, help, least=None, below=None, choices=None):
         least: The lowest value; None for no limit.
         below: What it must be lower than; None for no limit.
         choices: All values there are; None for no limit.
+        new: What a default of None stands for where a new model is trained.
+        pretrained: The same where a pretrained one is trained on.
     """
     return dataclasses.field(
         default=default,
@@ -26,6 +37,8 @@ def setting(section, default, help, least=None, below=None, choices=None):
             "least": least,
             "below": below,
             "choices": choices,
+            "new": new,
+            "pretrained": pretrained,
         },
     )
 
@@ -35,12 +48,14 @@ class TrainingSettings:
     """All that a training of a translator depends on, but for the version of this.
 
     Each attribute is also an option of `keras-attention train`, whose help lists them,
-    and a line of its settings file. None lets the training choose, by the machine or by
-    the preset; `train_translator` then writes what it chose.
+    and a line of its settings file. None lets the training choose, by the machine, by
+    the preset, or by whether the model is new; `train_translator` then writes what it
+    chose. What a pretrained model decides, its vocabulary and sizes, stays None.
 
     Raises:
         TypeError: A value is of another kind than the setting.
-        ValueError: A value is out of its range; or `source` is missing.
+        ValueError: A value is out of its range; `source` is missing; or something is
+            said of the vocabulary or the sizes of a pretrained model.
 
     Example:
 
@@ -61,18 +76,28 @@ class TrainingSettings:
     valid_target: str | None = setting("data", None, "their translations")
     swap: bool = setting("data", False, "translate from target to source")
 
-    vocab_size: int = setting("text", 8000, "pieces of a vocabulary", least=5)
-    model_type: str = setting(
-        "text", "unigram", "kind of pieces", choices=("unigram", "bpe", "char", "word")
+    vocab_size: int | None = setting(
+        "text", None, "pieces of a vocabulary", least=5, new=8000
     )
-    normalization: str = setting(
+    model_type: str | None = setting(
         "text",
-        "nfkc",
+        None,
+        "kind of pieces",
+        choices=("unigram", "bpe", "char", "word"),
+        new="unigram",
+    )
+    normalization: str | None = setting(
+        "text",
+        None,
         "what is done to characters first",
         choices=("nfkc", "nmt_nfkc", "nfkc_cf", "nmt_nfkc_cf", "identity"),
+        new="nfkc",
     )
-    share_vocabulary: bool = setting(
-        "text", True, "one vocabulary, and one embedding, for both languages"
+    share_vocabulary: bool | None = setting(
+        "text",
+        None,
+        "one vocabulary, and one embedding, for both languages",
+        new=True,
     )
     max_length: int = setting(
         "text",
@@ -81,21 +106,52 @@ class TrainingSettings:
         least=2,
     )
 
-    preset: str = setting(
-        "model", "tiny", "sizes of the model", choices=("tiny", "base", "big")
+    pretrained: str | None = setting(
+        "model",
+        None,
+        "a model to train on, a folder of train's or in Marian's format; it brings "
+        "its vocabulary, sizes and search with it",
     )
-    num_layers: int | None = setting("model", None, "encoder layers", least=1)
-    num_decoder_layers: int | None = setting("model", None, "decoder layers", least=1)
-    d_model: int | None = setting("model", None, "width of the model", least=1)
-    num_heads: int | None = setting("model", None, "attention heads", least=1)
-    d_ff: int | None = setting("model", None, "width of feed-forward networks", least=1)
+    preset: str | None = setting(
+        "model",
+        None,
+        "sizes of the model: tiny has 4+4 layers of width 128, base 6+6 of 512, big 6+6 "
+        "of 1024",
+        choices=("tiny", "base", "big"),
+        new="tiny",
+    )
+    num_layers: int | None = setting(
+        "model", None, "encoder layers; none: the preset's", least=1
+    )
+    num_decoder_layers: int | None = setting(
+        "model", None, "decoder layers; none: as many", least=1
+    )
+    d_model: int | None = setting(
+        "model", None, "width of the model; none: the preset's", least=1
+    )
+    num_heads: int | None = setting(
+        "model", None, "attention heads; none: the preset's", least=1
+    )
+    d_ff: int | None = setting(
+        "model", None, "width of feed-forward networks; none: the preset's", least=1
+    )
     dropout_rate: float | None = setting(
-        "model", None, "share of units dropped in training", least=0, below=1
+        "model",
+        None,
+        "share of units dropped in training; none: 0.1, in big 0.3",
+        least=0,
+        below=1,
     )
-    norm_first: bool = setting("model", False, "normalise before each sub-layer")
-    use_bias: bool = setting("model", False, "biases in attention projections")
+    norm_first: bool | None = setting(
+        "model", None, "normalise before each sub-layer", new=False
+    )
+    use_bias: bool | None = setting(
+        "model", None, "biases in attention projections", new=False
+    )
 
-    epochs: int = setting("training", 30, "passes over the sentences", least=1)
+    epochs: int | None = setting(
+        "training", None, "passes over the sentences", least=1, new=30, pretrained=5
+    )
     batch_tokens: int = setting(
         "training", 4096, "tokens of each side in memory at a time", least=1
     )
@@ -105,10 +161,19 @@ class TrainingSettings:
     peak_rate: float | None = setting(
         "training",
         None,
-        "highest learning rate; none: the paper's, (d_model * warmup_steps) ** -0.5",
+        "highest learning rate; none: the paper's, (d_model * warmup_steps) ** -0.5, "
+        "or for a pretrained model 2e-05",
         least=0,
+        pretrained=2e-5,
     )
-    warmup_steps: int = setting("training", 2000, "updates until it", least=1)
+    warmup_steps: int | None = setting(
+        "training",
+        None,
+        "updates until the learning rate is at its highest",
+        least=1,
+        new=2000,
+        pretrained=100,
+    )
     label_smoothing: float = setting(
         "training", 0.1, "share of likelihood given to all tokens", least=0, below=1
     )
@@ -118,7 +183,9 @@ class TrainingSettings:
         "Keras's dtype policy; none: the fastest here",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
-    seed: int = setting("training", 0, "of all that is drawn by chance", least=0)
+    seed: int = setting(
+        "training", 0, "what all that is drawn by chance depends on", least=0
+    )
     bleu_every: int = setting(
         "training", 1, "epochs between two measurements of BLEU", least=1
     )
@@ -128,21 +195,28 @@ class TrainingSettings:
         "measurements without a better BLEU until training stops; none: never",
         least=1,
     )
+    averaged: int = setting(
+        "training", 5, "how many epochs' weights are kept and averaged", least=1
+    )
     keep: str = setting(
         "training",
         "last",
-        "which epochs' weights are kept, and averaged at the end: the last ones, or "
-        "those of the best BLEU",
+        "which epochs' weights these are: the last ones, or those of the best BLEU",
         choices=("last", "best"),
     )
-    averaged: int = setting("training", 5, "how many of them", least=1)
     save_every: int = setting(
         "training", 500, "most batches that a killed training does again", least=1
     )
 
-    beam_size: int = setting("decoding", 4, "hypotheses kept for a sentence", least=1)
-    length_penalty: float = setting(
-        "decoding", 0.6, "exponent of the length; more favours longer ones", least=0
+    beam_size: int | None = setting(
+        "decoding", None, "hypotheses kept for a sentence", least=1, new=4
+    )
+    length_penalty: float | None = setting(
+        "decoding",
+        None,
+        "exponent of the length; more favours longer ones",
+        least=0,
+        new=0.6,
     )
 
     def __post_init__(self):
@@ -153,6 +227,26 @@ class TrainingSettings:
             )
         for field in dataclasses.fields(self):
             require_valid(field, getattr(self, field.name))
+        if self.pretrained is not None:
+            require_open(self)
+
+
+def is_of_the_model(field):
+    """Whether a setting is decided once and for all when a model is made."""
+    section, free = field.metadata["section"], ("max_length", "pretrained")
+    return section in ("text", "model") and field.name not in free
+
+
+def require_open(settings):
+    """Raise ValueError if something is said of what a pretrained model decides."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if is_of_the_model(field) and value is not None:
+            raise ValueError(
+                f"TrainingSettings: got pretrained={settings.pretrained!r} and "
+                f"{field.name}={value!r}, but a pretrained model keeps its own "
+                f"{field.name}. Leave one of them out."
+            )
 
 
 def kinds(field):

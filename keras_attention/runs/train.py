@@ -2,39 +2,42 @@
 
 import dataclasses
 import json
-import math
 import pathlib
+import warnings
 
 import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.export.translator import SOURCE_FILE, TARGET_FILE, Translator
-from keras_attention.models.transformer import PRESETS, Transformer
+from keras_attention.models.transformer import PRESETS
 from keras_attention.runs.held_out import hold_out
+from keras_attention.runs.loading import changed
 from keras_attention.runs.run_folder import (
     BEST,
     EVALUATION,
+    FIELDS,
     LOG,
     STATE,
     checkpoints_of,
     claim,
     mean_of,
+    require_own,
     saved_settings,
+)
+from keras_attention.runs.starting_point import (
+    keep_tokenizers,
+    search_settings,
+    starting_point,
 )
 from keras_attention.text.corpus import read_sentence_pairs
 from keras_attention.text.dataset import translation_dataset
-from keras_attention.text.tokenizer import SubwordTokenizer
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.bad_loss import StopOnBadLoss
 from keras_attention.training.bleu import BleuCallback
 from keras_attention.training.evaluation import evaluate
 from keras_attention.training.fast_road import choose_fast_road
 from keras_attention.training.log_table import LogTable
-from keras_attention.training.loss import MaskedCrossentropy
-from keras_attention.training.metrics import MaskedAccuracy, Perplexity
 from keras_attention.training.replaced_file import replaced_file
 from keras_attention.training.resume import ResumableTraining
-from keras_attention.training.schedule import WarmupSchedule
 
 
 def train_translator(settings, folder, verbose=1):
@@ -52,6 +55,10 @@ def train_translator(settings, folder, verbose=1):
     Called again with the same settings and folder, after a kill at any moment, it goes
     on from the last state saved; with more epochs it trains on; and when there is
     nothing left to do it returns what is there.
+
+    With `pretrained` it trains a model on that was trained before, here or as
+    opus-mt. Its vocabulary, its sizes and its search are kept; the paper's schedule
+    begins anew, with a peak as low as such a model wants it.
 
     Args:
         settings: `TrainingSettings`.
@@ -75,19 +82,19 @@ def train_translator(settings, folder, verbose=1):
     """
     pairs, valid_pairs = read_pairs(settings)
     settings = complete(settings, saved_settings(folder))
-    folder = claim(folder, settings)
+    require_own(folder, settings)
     keras.utils.set_random_seed(settings.seed)
-    tokenizers = make_tokenizers(settings, folder, pairs)
+    translator = starting_point(settings, folder, pairs)
+    translator = with_room_for(translator, valid_pairs[0])
+    model = translator.model
     batches, valid_batches = (
-        make_batches(settings, tokenizers, lines, shuffle)
+        make_batches(settings, translator, lines, shuffle)
         for lines, shuffle in ((pairs, True), (valid_pairs, False))
     )
-    model = make_model(settings, tokenizers)
-    # No sentence that is tested on may be too long for what translates it.
-    longest = longest_source(tokenizers, valid_pairs)
-    translator = Translator(
-        model, *tokenizers, max_source_length=longest, **search_settings(settings)
-    )
+    # Only now, as what can not be used is to leave no folder that insists on it.
+    folder = claim(folder, settings)
+    keep_tokenizers((translator.source_tokenizer, translator.target_tokenizer), folder)
+    announce(settings, model, pairs, valid_pairs, batches, verbose)
     resume = ResumableTraining(
         folder / STATE,
         model,
@@ -120,20 +127,25 @@ def read_pairs(settings):
 def complete(settings, saved=None):
     """Choose what the settings leave open: as was saved, by the preset, the machine."""
     settings = dataclasses.replace(settings, **absolute_paths(settings))
-    preset = {"dropout_rate": 0.1, **PRESETS[settings.preset]}
     settings = where_open(settings, dataclasses.asdict(saved) if saved else {})
-    settings = where_open(settings, preset)
-    settings = where_open(
-        settings,
-        {
-            "num_decoder_layers": settings.num_layers,
-            "update_tokens": settings.batch_tokens,
-            "peak_rate": (settings.d_model * settings.warmup_steps) ** -0.5,
-            "dtype": choose_fast_road().dtype_policy,
-        },
-    )
+    if settings.pretrained is None:
+        settings = where_open(settings, defaults("new"))
+        preset = {"dropout_rate": 0.1, **PRESETS[settings.preset]}
+        settings = where_open(settings, preset)
+        peak_rate = (settings.d_model * settings.warmup_steps) ** -0.5
+        same = {"num_decoder_layers": settings.num_layers, "peak_rate": peak_rate}
+        settings = where_open(settings, same)
+    else:
+        settings = where_open(settings, defaults("pretrained"))
+    machine = {"dtype": choose_fast_road().dtype_policy}
+    settings = where_open(settings, {"update_tokens": settings.batch_tokens, **machine})
     SearchSettings(**search_settings(settings))  # Better refused now than at the end.
     return settings
+
+
+def defaults(kind):
+    """What the settings have, where nothing is said, for a "new" or other model."""
+    return {field.name: field.metadata[kind] for field in FIELDS}
 
 
 def where_open(settings, values):
@@ -148,7 +160,7 @@ def absolute_paths(settings):
     """The files of a training, by names that hold from any folder."""
     paths = {
         name: getattr(settings, name)
-        for name in ("source", "target", "valid_source", "valid_target")
+        for name in ("source", "target", "valid_source", "valid_target", "pretrained")
     }
     return {
         name: str(pathlib.Path(path).resolve())
@@ -157,36 +169,20 @@ def absolute_paths(settings):
     }
 
 
-def search_settings(settings):
-    """What `SearchSettings` is told."""
-    return {
-        "beam_size": settings.beam_size,
-        "length_penalty": settings.length_penalty,
-    }
+def with_room_for(translator, sources):
+    """A translator like another, for which none of the sources is too long."""
+    lengths = translator.source_tokenizer.tokenize(sources).row_lengths().numpy()
+    longest = int(lengths.max()) + 1  # with END
+    room = max(translator.max_source_length, longest)
+    return changed(translator, max_source_length=room)
 
 
-def make_tokenizers(settings, folder, pairs):
-    """(source, target) tokenizers: those in the folder, or new ones put there."""
-    paths = [folder / SOURCE_FILE, folder / TARGET_FILE]
-    if not paths[1].exists():  # The last to be written.
-        sides = [[*pairs[0], *pairs[1]]] * 2 if settings.share_vocabulary else pairs
-        for path, lines in zip(paths, sides):
-            tokenizer = SubwordTokenizer.train(
-                lines,
-                vocab_size=settings.vocab_size,
-                model_type=settings.model_type,
-                normalization=settings.normalization,
-            )
-            with replaced_file(path) as aside:
-                tokenizer.save(aside)
-    return [SubwordTokenizer.load(path) for path in paths]
-
-
-def make_batches(settings, tokenizers, pairs, shuffle):
+def make_batches(settings, translator, pairs, shuffle):
     """Pairs of sentences -> batches for `fit`."""
     return translation_dataset(
         *pairs,
-        *tokenizers,
+        translator.source_tokenizer,
+        translator.target_tokenizer,
         batch_tokens=settings.batch_tokens,
         max_length=settings.max_length,
         shuffle=shuffle,
@@ -194,64 +190,29 @@ def make_batches(settings, tokenizers, pairs, shuffle):
     )
 
 
-def make_model(settings, tokenizers):
-    """The Transformer, compiled with the paper's optimizer at the peak wanted."""
-    source_tokenizer, target_tokenizer = tokenizers
-    model = Transformer(
-        source_tokenizer.vocab_size,
-        target_tokenizer.vocab_size,
-        share_embeddings=settings.share_vocabulary,
-        **{
-            name: getattr(settings, name)
-            for name in (
-                "num_layers",
-                "num_decoder_layers",
-                "d_model",
-                "num_heads",
-                "d_ff",
-                "dropout_rate",
-                "norm_first",
-                "use_bias",
-                "dtype",
-            )
-        },
-    )
+def announce(settings, model, pairs, valid_pairs, batches, verbose):
+    """Say what is trained on what; warn of a rate that will not come to its peak."""
     accumulated = accumulation_steps(settings.update_tokens, settings.batch_tokens)
-    # Keras counts batches, where the settings count updates.
-    warmup = settings.warmup_steps * (accumulated or 1)
-    scale = settings.peak_rate * math.sqrt(settings.d_model * warmup)
-    model.compile(
-        optimizer=keras.optimizers.Adam(
-            WarmupSchedule(settings.d_model, warmup, scale),
-            beta_1=0.9,
-            beta_2=0.98,
-            epsilon=1e-9,
-            gradient_accumulation_steps=accumulated,
-        ),
-        loss=MaskedCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=[MaskedAccuracy(), Perplexity()],
-        jit_compile=choose_fast_road().jit_compile,
-    )
-    return model
-
-
-def longest_source(tokenizers, pairs):
-    """Tokens of the longest source, END included; at least what Translator takes."""
-    lengths = tokenizers[0].tokenize(pairs[0]).row_lengths().numpy()
-    return max(512, int(lengths.max()) + 1)
+    updates = settings.epochs * len(batches) // (accumulated or 1)
+    if verbose:
+        print(
+            f"{len(pairs[0]):,} pairs to learn from, {len(valid_pairs[0]):,} to test "
+            f"on; {model.count_params():,} parameters; {updates:,} updates in "
+            f"{settings.epochs} epochs"
+        )
+    if updates <= settings.warmup_steps:
+        warnings.warn(
+            f"train_translator: got warmup_steps={settings.warmup_steps}, but the "
+            f"whole training has {updates} updates, so the learning rate never comes "
+            f"to its peak. Give fewer, such as {max(1, updates // 8)}, or more epochs.",
+            stacklevel=3,
+        )
 
 
 def make_callbacks(settings, folder, translator, batches, valid_pairs):
     """What watches a training, and keeps what comes of it."""
-    greedy = Translator(
-        translator.model,
-        translator.source_tokenizer,
-        translator.target_tokenizer,
-        max_source_length=translator.max_source_length,
-        beam_size=1,
-    )
     bleu = BleuCallback(
-        greedy,
+        changed(translator, beam_size=1),
         *valid_pairs,
         every=settings.bleu_every,
         patience=settings.patience,
@@ -269,6 +230,7 @@ def measure(translator, folder, pairs, verbose):
     """Translate what was tested on, and write and print what sacrebleu says of it."""
     sources, references = pairs
     evaluation = evaluate(translator(sources, verbose=verbose == 1), references)
-    print(f"\n{len(sources)} sentences tested on:\n{evaluation}")
+    if verbose:
+        print(f"\n{len(sources):,} sentences tested on:\n{evaluation}")
     with replaced_file(folder / EVALUATION) as aside:
         aside.write_text(json.dumps(dataclasses.asdict(evaluation), indent=2) + "\n")

@@ -8,12 +8,8 @@ import keras
 from keras_attention.export.translator import Translator
 from keras_attention.runs.run_folder import FIELDS
 from keras_attention.runs.settings_file import write_settings
-from keras_attention.runs.train import (
-    complete,
-    longest_source,
-    make_tokenizers,
-    read_pairs,
-)
+from keras_attention.runs.starting_point import make_tokenizers
+from keras_attention.runs.train import complete, read_pairs, with_room_for
 from keras_attention.training.bleu import BleuCallback
 from keras_attention.training.fast_road import choose_fast_road
 from keras_attention.training.replaced_file import replaced_file
@@ -60,7 +56,8 @@ def tune_translator(
     Raises:
         FileExistsError: The folder holds other things.
         ImportError: keras-tuner is not installed.
-        ValueError, TypeError: As for `tune` and `TransformerHyperModel`.
+        ValueError, TypeError: As for `tune` and `TransformerHyperModel`; or for
+            settings that train a pretrained model on.
 
     Example:
 
@@ -70,17 +67,17 @@ def tune_translator(
     from keras_attention.tuning import TransformerHyperModel, tune
 
     folder = pathlib.Path(folder)
+    require_new_model(settings)
     require_search_folder(folder)
     train_pairs, valid_pairs = read_pairs(settings)
     settings = complete(settings)
     keras.config.set_dtype_policy(settings.dtype)  # The trials take it from there.
-    (folder / TRIALS).mkdir(parents=True, exist_ok=True)
+    # Not kept: the same sentences and settings make the same ones again.
     tokenizers = make_tokenizers(settings, folder / TRIALS, train_pairs)
 
     def measure_bleu(model):
-        longest = longest_source(tokenizers, valid_pairs)
-        options = {"beam_size": 1, "max_source_length": longest}
-        return [BleuCallback(Translator(model, *tokenizers, **options), *valid_pairs)]
+        greedy = Translator(model, *tokenizers, beam_size=1)
+        return [BleuCallback(with_room_for(greedy, valid_pairs[0]), *valid_pairs)]
 
     hyper_model = TransformerHyperModel(
         *(tokenizer.vocab_size for tokenizer in tokenizers),
@@ -120,6 +117,15 @@ def write_result(result, settings, folder):
     with replaced_file(folder / TABLE) as aside:
         aside.write_text(f"{result}\n", encoding="utf-8")
     result.plot(folder / PLOT)
+
+
+def require_new_model(settings):
+    """Raise ValueError if it is a pretrained model that the settings train."""
+    if settings.pretrained is not None:
+        raise ValueError(
+            f"tune_translator: got pretrained={settings.pretrained!r}, but a search "
+            f"makes new models of many sizes. Leave it out."
+        )
 
 
 def require_search_folder(folder):

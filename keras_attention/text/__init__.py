@@ -14,6 +14,7 @@ MODULES = {
     "translation_dataset": "dataset",
     "TokenBatches": "token_batches",
     "LineBatches": "line_batches",
+    "PretrainingBatches": "pretraining_batches",
     "RaggedIds": "ragged_ids",
 }
 

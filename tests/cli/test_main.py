@@ -1,8 +1,10 @@
 """A command line as a user types it, in the process that tests it."""
 
+import contextlib
 import io
 import json
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -13,16 +15,20 @@ import time
 import types
 import warnings
 
+import numpy as np
 import pytest
 
 from keras_attention_cli.main import COMMANDS, main
 from keras_attention_cli.settings_options import FIELDS
+from keras_attention_cli.tune import SEARCHED
 
 pytestmark = pytest.mark.tensorflow
 
+MARIAN = pathlib.Path(__file__).parents[1] / "interop" / "marian_fixture"
+
 TINY = (
     "--vocab-size 30 --model-type char --num-layers 1 --d-model 8 --num-heads 2 "
-    "--d-ff 12 --batch-tokens 160 --warmup-steps 10 --dtype float32 --averaged 2"
+    "--d-ff 12 --batch-tokens 160 --warmup-steps 3 --dtype float32 --averaged 2"
 ).split()
 
 
@@ -40,9 +46,11 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(corpus, tmp_path_factory):
-    """A folder that the command `train` has written."""
+    """A folder that the command `train` has written, and said nothing meanwhile."""
     folder = tmp_path_factory.mktemp("runs") / "words"
-    assert main([*train(corpus, folder), "--epochs", "2"]) == 0
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main([*train(corpus, folder), "--epochs", "2"]) == 0
+    assert out.getvalue() == ""
     return folder
 
 
@@ -96,6 +104,12 @@ def test_the_help_of_train_lists_every_setting(capsys):
         assert f"--{field.name.replace('_', '-')}" in out
 
 
+def test_the_help_of_tune_lists_what_is_searched():
+    from keras_attention.tuning.search_space import SETTINGS
+
+    assert SEARCHED == tuple(SETTINGS)
+
+
 def test_help_and_wrong_settings_are_answered_without_keras(tmp_path):
     program = (
         "import sys; from keras_attention_cli.main import main\n"
@@ -117,20 +131,20 @@ def test_help_and_wrong_settings_are_answered_without_keras(tmp_path):
         assert found.returncode == code, found.stderr
 
 
-def test_a_training_leaves_nothing_on_standard_output(corpus, tmp_path, capsys):
-    assert answers(capsys, *train(corpus, tmp_path / "run"), "--epochs", "1") == ""
-
-
 def test_the_same_command_finds_that_there_is_nothing_left_to_do(run, corpus, capsys):
     state = (run / "state").read_bytes()
     assert main([*train(corpus, run), "--epochs", "2"]) == 0
     assert (run / "state").read_bytes() == state
 
 
-def test_a_run_is_repeated_from_its_own_settings(run, tmp_path, capsys):
+def test_a_run_is_repeated_to_the_bit_from_its_own_settings(run, tmp_path, capsys):
+    import keras_attention as ka
+
     again = tmp_path / "again"
     answers(capsys, "train", "--config", run / "settings.toml", "--out", again)
     assert (again / "log.csv").read_text() == (run / "log.csv").read_text()
+    one, other = (ka.Translator.load(folder).model for folder in (run, again))
+    assert all(map(np.array_equal, one.get_weights(), other.get_weights()))
 
 
 def test_lines_are_answered_in_order(run, corpus, capsys, monkeypatch):
@@ -200,10 +214,55 @@ def test_an_export_answers_as_the_model_does(run, corpus, tmp_path, capsys):
     assert answers(capsys, "translate", run, tmp_path / "abc") == f"{found}\n"
 
 
+def test_a_model_of_marians_is_as_good_as_one_of_ours(tmp_path, capsys):
+    (tmp_path / "ko").write_text("개가 달린다.\n")
+    expected = json.loads((MARIAN / "expected.json").read_text())
+    place = expected["texts"].index("개가 달린다.")
+    found = answers(capsys, "translate", MARIAN, tmp_path / "ko")
+    assert found == f"{expected['searches'][0]['answers'][place]}\n"
+    assert "silu" in answers(capsys, "info", MARIAN)
+
+
+@pytest.mark.filterwarnings("default:save_marian.*has no words for")
+def test_a_model_is_given_to_marians_friends_and_taken_back(run, tmp_path, capsys):
+    answers(capsys, "export", run, tmp_path / "out", "--format", "marian")
+    assert (tmp_path / "out" / "model.safetensors").exists()
+    there, here = (
+        json.loads(answers(capsys, "info", folder, "--json"))
+        for folder in (tmp_path / "out", run)
+    )
+    assert there["model"]["num_layers"] == here["model"]["num_layers"]
+    assert there["vocabulary"]["source"]["size"] == here["vocabulary"]["source"]["size"]
+
+
+def test_a_model_is_trained_on_by_its_folder_alone(run, corpus, tmp_path, capsys):
+    pair = ["--source", corpus / "words", "--target", corpus / "sdrow"]
+    more = ["--epochs", 1, "--batch-tokens", 160, "--warmup-steps", 2]
+    out = tmp_path / "more"
+    answers(capsys, "train", "--pretrained", run, *pair, *more, "--out", out)
+    info = json.loads(answers(capsys, "info", out, "--json"))
+    assert info["model"]["d_model"] == 8
+    assert "d_model" not in (out / "settings.toml").read_text()
+    assert f'pretrained = "{run}"' in (out / "settings.toml").read_text()
+
+
 def test_a_model_is_described_for_people_and_for_programs(run, capsys):
     out = answers(capsys, "info", run)
     assert "d_model" in out and "encoder_layer_0" in out and "PAD" in out
     assert json.loads(answers(capsys, "info", run, "--json"))["model"]["d_model"] == 8
+
+
+def test_what_the_model_looks_at_is_drawn(run, tmp_path, capsys):
+    for name, options in {
+        "curves.png": [],
+        "cross.svg": ["--text", "abc"],
+        "encoder.png": ["--text", "abc", "--kind", "encoder", "--head", "all"],
+        "page.html": ["--text", "abc"],
+    }.items():
+        assert answers(capsys, "plot", run, tmp_path / name, *options) == ""
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "Cross attention" in (tmp_path / "cross.svg").read_text()
+    assert '"heads":2' in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -231,32 +290,63 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
             "holds other things",
         ),
         ("train --out {run} --d-model 16", "got d_model=16, but .* has 8"),
-        ("translate {new}", "has no translator.json"),
+        (
+            "train --out {new} --source {words} --target {words} --num-heads 3 "
+            "--vocab-size 30 --model-type char",
+            "heads=3",
+        ),
+        (
+            "train --out {new} --source {words} --target {words} --pretrained {corpus}",
+            "has no translator.json",
+        ),
+        (
+            "train --out {new} --source {words} --pretrained {run} --d-model 16",
+            "keeps its own d_model",
+        ),
+        ("translate {new}", "new, but there is no such folder"),
+        ("translate {corpus}", "has no translator.json"),
         ("translate {run} {corpus}/nowhere", "nowhere, but there is no such"),
         ("translate {run} {corpus}/empty", "got 0 lines"),
         ("translate {run} {words} --beam-size 0", "beam_size=0"),
         ("translate {run} {words} --buffer 0", "buffer=0"),
-        ("evaluate {new} --source {words} --target {words}", "has no translator.json"),
+        ("evaluate {new} --source {words} --target {words}", "no such folder"),
         ("evaluate {run} --source {words} --target {corpus}/short", "40 lines.*1 in"),
         ("evaluate {run}", "neither a MODEL with --source"),
         ("evaluate --translations {words} --target {corpus}/empty", "got 0 lines"),
         ("evaluate --translations {words} --target {words} --tokenize x", "'x'"),
         ("average {corpus}", "no settings.toml"),
         ("average {run} --number 3", "only 2 epochs"),
+        ("average {run} --number 0", "error: got number=0"),
         ("average {run} --out {corpus}", "holds other things"),
         ("export {corpus} {new}", "has no translator.json"),
         ("export {run} {corpus}", "holds other things"),
         ("export {run} {new} --warm-up {corpus}/empty", "got 0 lines"),
         ("export {run} {new} --batch-size 0", "batch_size=0"),
-        ("info {new}", "has no translator.json"),
+        ("info {new}", "no such folder"),
+        ("export {run} {new} --format marian --dtype int8", "marian with --dtype"),
         ("dance", "invalid choice: 'dance'"),
-        ("info {run} --jsn", "unrecognized arguments: --jsn"),
+        ("info {run} --jsn", "info: error: .* --jsn; did you mean --json"),
         ("info {run} {run}", "unrecognized arguments: "),
+        ("plot {run} {new}.html", "ending.*can be .*png"),
+        ("plot {corpus} {new}.png", "log.csv, but there is no such file"),
+        ("plot {new} {new}.png --text a", "has no translator.json"),
+        ("plot {run} {new}.png --text a --layer 1", "layer=1.*model has 1"),
+        ("plot {run} {new}.png --text a --head first", "invalid"),
         ("tune --out {new} --trials 2", "got no source"),
         ("tune --out {corpus} --trials 2 --source {words}", "holds other things"),
         ("tune --out {new} --trials 2 --source {corpus}/empty", "got 0 lines"),
+        (
+            "tune --out {new} --trials 0 --source {words} --target {words} "
+            "--vocab-size 30 --model-type char",
+            "max_trials=0",
+        ),
         ("tune --out {new} --trials 2 --source {words} --range d_ff", "NAME=VALUES"),
         ("tune --out {new} --trials 2 --source {words} --range d_ff=a", "'a' is no"),
+        (
+            "tune --out {new} --trials 2 --source {words} --target {words} "
+            "--vocab-size 30 --model-type char --range d_modle=8",
+            "d_modle",
+        ),
     ],
 )
 def test_what_can_not_be_used_is_refused_in_one_line(
@@ -323,12 +413,15 @@ def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    for _ in range(6000):
-        if (folder / "checkpoints").exists() or process.poll() is not None:
-            break
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=300)
+    try:
+        for _ in range(6000):
+            if (folder / "checkpoints").exists() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=300)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert (folder / "state").exists()
     last = err.splitlines()[-1]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 import keras_attention as ka
 from keras_attention.testing.layer_case import (  # noqa: F401 (for the tests)
@@ -28,9 +29,19 @@ def call_layer(layer, *tensors):
     return layer(*tensors)
 
 
+def first_output(layer, *tensors):
+    """Of a layer with several outputs, the one that is as long as its input."""
+    return layer(*tensors)[0]
+
+
 def embed_and_project(layer, ids):
     """Both uses of the one matrix: ids (B, T) -> logits (B, T, V)."""
     return layer.project(layer(ids))
+
+
+def gather_from_longer(layer, positions, x):
+    """The positions are any ids, so there must be as many vectors."""
+    return layer(positions, ops.pad(x, ((0, 0), (0, V), (0, 0))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +53,7 @@ class LayerCase:
     shapes: tuple = ((B, T, D),)  # one for each input; (B, T) are token ids
     connect: Callable = call_layer
     sees_future: bool = False
+    skips_hidden: bool = False  # a hidden position is not even asked
 
     def make(self, **kwargs):
         return self.layer(**self.options, **kwargs)
@@ -104,6 +116,10 @@ CASES = {
     "SegmentEncoding": LayerCase(
         ka.SegmentEncoding, {"num_segments": V}, ((B, T, D), (B, T))
     ),
+    "GatherPositions": LayerCase(
+        ka.GatherPositions, {}, ((B, T), (B, V, D)), gather_from_longer
+    ),
+    "OutputBias": LayerCase(ka.OutputBias),
     "MultiHeadSelfAttention": LayerCase(
         ka.MultiHeadSelfAttention, {"num_heads": N}, sees_future=True
     ),
@@ -143,6 +159,24 @@ CASES = {
         {**OPTIONS, "norm_first": True, "use_bias": True, "activation": "silu"},
         ((B, T, D), (B, S, M)),
     ),
+    "AdditiveAttention": LayerCase(
+        ka.AdditiveAttention, {"units": F}, ((B, T, D), (B, S, M))
+    ),
+    "MultiplicativeAttention": LayerCase(
+        ka.MultiplicativeAttention, shapes=((B, T, D), (B, S, M))
+    ),
+    "RecurrentEncoder": LayerCase(
+        ka.RecurrentEncoder,
+        {"units": M, "cell": "gru", "bidirectional": True, "dropout_rate": 0.4},
+        connect=first_output,
+        sees_future=True,
+        skips_hidden=True,
+    ),
+    "RecurrentDecoder": LayerCase(
+        ka.RecurrentDecoder,
+        {"units": F, "attention": "additive", "dropout_rate": 0.4},
+        ((B, T, D), (B, S, M)),
+    ),
 }
 
 
@@ -157,7 +191,7 @@ def takes_vectors(case):
 
 
 def learns(case):
-    return case.layer not in (ka.PositionalEncoding, ka.Dropout)
+    return case.layer not in (ka.PositionalEncoding, ka.Dropout, ka.GatherPositions)
 
 
 every_layer = parametrize()

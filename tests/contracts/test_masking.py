@@ -6,7 +6,6 @@ from keras import ops
 from layer_cases import (
     CASES,
     B,
-    D,
     M,
     N,
     S,
@@ -61,7 +60,7 @@ def test_hidden_values_change_no_visible_output_by_one_bit(case):
     before, after = (numpy(model([x, masks])[0]) for x in (inputs, swapped))
     np.testing.assert_array_equal(after[masks[0]], before[masks[0]])
     if case.shapes[0] == case.shapes[-1]:  # what a query asks for is never hidden
-        assert not np.array_equal(after, before)
+        assert np.array_equal(after, before) == case.skips_hidden
 
 
 @with_memory
@@ -186,5 +185,5 @@ def test_a_sentence_of_nothing_but_padding_stays_finite(case, dtype):
     for mask in masks:
         mask[1] = False
     outputs, _ = case.masked_model(dtype=dtype)([case.inputs(), masks])
-    assert outputs.shape == (B, T, D)
+    assert outputs.shape[:2] == (B, T)
     assert np.isfinite(numpy(outputs)).all()

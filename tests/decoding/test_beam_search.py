@@ -615,7 +615,7 @@ def test_a_sentence_that_is_done_is_laid_aside_and_its_rows_are_dropped():
 
 
 def test_a_sentence_that_does_not_exist_keeps_only_its_first_token():
-    found = finish(some_hypotheses([[START, A, B, PAD]], [-INF]), n_best=1)
+    found = finish(some_hypotheses([[START, A, B, PAD]], [-INF]))
     assert isinstance(found, Hypotheses)
     assert numbers(found.ids) == [[[START, PAD, PAD, PAD]]]
     assert numbers(found.scores) == [[-INF]]

@@ -17,6 +17,11 @@ def test_without_an_offset_it_is_a_power_of_the_length():
     np.testing.assert_allclose(scores, [-6.0, -1.5, 0.0])
 
 
+def test_a_hypothesis_without_any_token_has_a_score_with_an_offset_too():
+    scores = penalize(ops.convert_to_tensor([-6.0]), ops.convert_to_tensor([0]), 1.0)
+    np.testing.assert_allclose(scores, [-7.2], rtol=1e-6)
+
+
 @pytest.mark.parametrize("length_offset", [-1, float("inf"), float("nan")])
 def test_an_offset_that_makes_lengths_negative_is_refused(length_offset):
     message = f"length_offset={length_offset}.*Use 0 or more"

@@ -30,19 +30,27 @@ def softmax(scores):
     return [e / sum(exponentials) for e in exponentials]
 
 
-def attention(query, key, value, visible):
-    """Equation 1 for one head: (T, H), (S, H), (S, H), (T, S) -> (T, H), (T, S)."""
-    context = np.zeros((len(query), value.shape[1]))
-    weights = np.zeros((len(query), len(key)))
-    for t in range(len(query)):
-        seen = [s for s in range(len(key)) if visible[t, s]]
+def weighted_means(score, value, visible):
+    """Values (S, H), scored by score(t, s), visible (T, S) -> means (T, H), weights."""
+    context = np.zeros((len(visible), value.shape[1]))
+    weights = np.zeros(visible.shape)
+    for t in range(len(visible)):
+        seen = [s for s in range(len(value)) if visible[t, s]]
         if not seen:
             continue
-        scores = [query[t] @ key[s] / math.sqrt(len(query[t])) for s in seen]
-        for s, weight in zip(seen, softmax(scores)):
+        for s, weight in zip(seen, softmax([score(t, s) for s in seen])):
             weights[t, s] = weight
             context[t] += weight * value[s]
     return context, weights
+
+
+def attention(query, key, value, visible):
+    """Equation 1 for one head: (T, H), (S, H), (S, H), (T, S) -> (T, H), (T, S)."""
+
+    def score(t, s):
+        return query[t] @ key[s] / math.sqrt(len(query[t]))
+
+    return weighted_means(score, value, visible)
 
 
 def multi_head_attention(x, memory, matrices, num_heads, visible):

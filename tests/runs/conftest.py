@@ -14,7 +14,7 @@ TINY = {
     "num_heads": 2,
     "d_ff": 12,
     "batch_tokens": 160,
-    "warmup_steps": 10,
+    "warmup_steps": 3,
     "dtype": "float32",
     "averaged": 2,
     "epochs": 2,

@@ -26,5 +26,10 @@ def test_a_mean_of_fewer_is_another(trained, tmp_path):
 
 
 def test_a_folder_that_is_not_of_a_training_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no settings.toml"):
+    with pytest.raises(FileNotFoundError, match="there is no settings.toml"):
         average_run(tmp_path)
+
+
+def test_a_mean_of_no_epoch_is_refused(trained):
+    with pytest.raises(ValueError, match="average_run.*number=0"):
+        average_run(trained[1], number=0)

@@ -34,7 +34,7 @@ def test_there_must_be_sentences():
         ("epochs", "30"),
         ("epochs", 2.0),
         ("epochs", True),
-        ("epochs", None),
+        ("seed", None),
         ("swap", 1),
         ("dropout_rate", "0.1"),
         ("target", 3),
@@ -65,3 +65,18 @@ def test_a_value_out_of_its_range_is_refused(name, value, needed):
 
 def test_a_whole_number_does_where_any_number_does():
     assert TrainingSettings("train.en", dropout_rate=0).dropout_rate == 0
+
+
+@pytest.mark.parametrize("name, value", [("d_model", 64), ("share_vocabulary", False)])
+def test_what_a_pretrained_model_has_can_not_be_said_otherwise(name, value):
+    message = (
+        rf"got pretrained='opus' and {name}={value!r}, but .* keeps its own {name}"
+    )
+    with pytest.raises(ValueError, match=message):
+        TrainingSettings("train.en", pretrained="opus", **{name: value})
+
+
+def test_a_pretrained_model_can_be_trained_in_any_way():
+    free = {"max_length": 99, "epochs": 2, "peak_rate": 1e-4, "beam_size": 2}
+    settings = TrainingSettings("train.en", pretrained="opus", **free)
+    assert settings.vocab_size is None

@@ -5,20 +5,30 @@ import dataclasses
 import json
 import os
 import pathlib
-import signal
+import shutil
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
 
 import keras_attention as ka
-from keras_attention.runs.run_folder import saved_settings
+from keras_attention.interop.marian import load_marian
+from keras_attention.runs.average import average_run
+from keras_attention.runs.run_folder import claim, saved_settings
 from keras_attention.runs.settings import TrainingSettings
-from keras_attention.runs.train import complete, read_pairs, train_translator
+from keras_attention.runs.train import (
+    announce,
+    complete,
+    read_pairs,
+    train_translator,
+)
 
 pytestmark = pytest.mark.tensorflow
+
+MARIAN = pathlib.Path(__file__).parents[1] / "interop" / "marian_fixture"
 
 PROGRAM = """
 import sys
@@ -53,43 +63,53 @@ def test_the_settings_written_leave_nothing_open_that_was_chosen(trained):
     saved = saved_settings(trained[1])
     assert saved.num_decoder_layers == 1
     assert saved.update_tokens == 160
-    assert saved.peak_rate == pytest.approx((8 * 10) ** -0.5)
+    assert saved.peak_rate == pytest.approx((8 * 3) ** -0.5)
 
 
-def test_the_same_call_does_nothing_twice_and_more_epochs_go_on(trained, tmp_path):
-    settings, folder, translator = trained
-    states = (folder / "state").read_bytes()
-    again = train_translator(settings, folder, verbose=0)
-    assert (folder / "state").read_bytes() == states
-    for old, new in zip(translator.model.weights, again.model.weights):
-        np.testing.assert_array_equal(old, new)
+def assert_equal_weights(one, other):
+    for mine, theirs in zip(one.model.weights, other.model.weights, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
 
+
+@pytest.fixture(scope="module")
+def whole(settings, tmp_path_factory):
+    """(settings, folder, translator) of three epochs without a break."""
     longer = dataclasses.replace(settings, epochs=3)
-    train_translator(longer, tmp_path / "whole", verbose=0)
-    train_translator(settings, tmp_path / "parts", verbose=0)
-    train_translator(longer, tmp_path / "parts", verbose=0)
-    whole, parts = (ka.Translator.load(tmp_path / name) for name in ("whole", "parts"))
-    for one, other in zip(whole.model.weights, parts.model.weights):
-        np.testing.assert_array_equal(one, other)
-    assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return longer, folder, train_translator(longer, folder, verbose=0)
 
 
-def test_a_killed_training_goes_on_from_its_folder(settings, tmp_path):
-    from keras_attention.runs.run_folder import claim
+def test_the_same_call_does_nothing_twice(trained):
+    settings, folder, translator = trained
+    state = (folder / "state").read_bytes()
+    again = train_translator(settings, folder, verbose=0)
+    assert (folder / "state").read_bytes() == state
+    assert_equal_weights(again, translator)
 
-    longer = complete(dataclasses.replace(settings, epochs=3, save_every=1))
+
+def test_more_epochs_go_on_as_if_they_had_been_wanted_at_once(trained, whole, tmp_path):
+    longer, unbroken, translator = whole
+    shutil.copytree(trained[1], tmp_path / "parts")
+    assert_equal_weights(
+        train_translator(longer, tmp_path / "parts", verbose=0), translator
+    )
+    assert rows(tmp_path / "parts") == rows(unbroken)
+
+
+def test_a_killed_training_goes_on_from_its_folder(whole, tmp_path):
+    longer, _, translator = whole
+    longer = complete(dataclasses.replace(longer, save_every=1))
     claim(tmp_path / "killed", longer)
     command = [sys.executable, "-c", PROGRAM, str(tmp_path / "killed")]
     process = subprocess.Popen(command, env=os.environ)
-    wait_for(tmp_path / "killed" / "checkpoints", process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        wait_for(tmp_path / "killed" / "checkpoints", process)
+    finally:
+        process.kill()  # by SIGKILL
+        process.wait()
     assert not (tmp_path / "killed" / "model.keras").exists()
-
-    translator = train_translator(longer, tmp_path / "killed", verbose=0)
-    whole = train_translator(longer, tmp_path / "whole", verbose=0)
-    for one, other in zip(translator.model.weights, whole.model.weights):
-        np.testing.assert_array_equal(one, other)
+    again = train_translator(longer, tmp_path / "killed", verbose=0)
+    assert_equal_weights(again, translator)
 
 
 def wait_for(path, process, seconds=300):
@@ -122,30 +142,92 @@ def test_what_was_saved_is_chosen_again_before_what_fits_this_machine():
     assert (chosen.dtype, chosen.d_ff, chosen.d_model) == ("mixed_float16", 99, 128)
 
 
-def test_a_run_of_its_own_settings_file_gives_the_same_weights(trained, tmp_path):
-    _, folder, translator = trained
-    again = train_translator(saved_settings(folder), tmp_path / "again", verbose=0)
-    for one, other in zip(translator.model.weights, again.model.weights):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_nothing_is_written_where_the_sentences_are_missing(settings, tmp_path):
-    missing = dataclasses.replace(settings, source=str(tmp_path / "nowhere"))
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        train_translator(missing, tmp_path / "run", verbose=0)
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        ({"source": "nowhere"}, "nowhere"),
+        ({"num_heads": 3}, "num_heads=3"),
+        ({"valid_source": "{source}", "valid_target": "nowhere"}, "nowhere"),
+    ],
+    ids=str,
+)
+def test_what_can_not_be_used_leaves_no_folder(other, message, settings, tmp_path):
+    other = {
+        name: value.format(source=settings.source) if isinstance(value, str) else value
+        for name, value in other.items()
+    }
+    wrong = dataclasses.replace(settings, **other)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        train_translator(wrong, tmp_path / "run", verbose=0)
     assert not (tmp_path / "run").exists()
 
 
-def test_two_vocabularies_have_their_own_tokenizers(settings, tmp_path):
-    (tmp_path / "source").write_text("가나\n나다\n다가\n" * 20)
-    (tmp_path / "target").write_text("ab\nbc\nca\n" * 20)
-    two = dataclasses.replace(
-        settings,
-        source=str(tmp_path / "source"),
-        target=str(tmp_path / "target"),
-        share_vocabulary=False,
-        epochs=1,
+def test_a_rate_that_never_comes_to_its_peak_is_warned_of(settings):
+    slow = complete(dataclasses.replace(settings, warmup_steps=50))
+    model = types.SimpleNamespace(count_params=lambda: 1000)
+    pairs = ["a"] * 3, ["b"] * 3
+    message = "warmup_steps=50, but the whole training has 16 updates.*such as 2,"
+    with pytest.warns(UserWarning, match=message):
+        announce(slow, model, pairs, pairs, batches=range(8), verbose=0)
+
+
+def test_what_is_trained_is_said(settings, capsys):
+    pairs = ["a"] * 3000, ["b"] * 3000
+    model = types.SimpleNamespace(count_params=lambda: 1000)
+    announce(complete(settings), model, pairs, pairs, batches=range(8), verbose=2)
+    expected = "3,000 pairs to learn from, 3,000 to test on; 1,000 parameters; "
+    assert capsys.readouterr().out == f"{expected}16 updates in 2 epochs\n"
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """(settings, folder, translator) of a Marian model that was trained on."""
+    folder = tmp_path_factory.mktemp("tuned")
+    (folder / "ko").write_text(
+        "개가 달린다.\n고양이가 잔다.\n남자가 기타를 친다.\n" * 9
     )
-    translator = train_translator(two, tmp_path / "run", verbose=0)
-    assert translator.source_tokenizer.pieces("가") != ["<unk>"]
-    assert "가" not in translator.target_tokenizer.pieces("가")
+    (folder / "en").write_text("A dog runs.\nA cat sleeps.\nHe plays guitar.\n" * 9)
+    paths = str(folder / "ko"), str(folder / "en")
+    settings = TrainingSettings(
+        *paths,
+        *paths,
+        pretrained=str(MARIAN),
+        epochs=2,
+        peak_rate=0.01,
+        warmup_steps=2,
+        batch_tokens=60,
+        dtype="float32",
+    )
+    translator = train_translator(settings, folder / "run", verbose=0)
+    return settings, folder / "run", translator
+
+
+def test_a_pretrained_model_is_trained_on(tuned):
+    settings, folder, translator = tuned
+    before = load_marian(MARIAN)
+    assert float(rows(folder)[-1]["val_loss"]) < float(rows(folder)[0]["val_loss"])
+    assert not np.array_equal(before.model.weights[0], translator.model.weights[0])
+    # Its way to search and to cut sentences stays.
+    assert translator.get_config() == before.get_config()
+    loaded = ka.Translator.load(folder)
+    texts = ["개가 잔다.", "He plays."]
+    assert loaded(texts) == translator(texts)
+    assert loaded.source_tokenizer.vocabulary == before.source_tokenizer.vocabulary
+
+
+def test_its_settings_repeat_it_and_its_epochs_go_on(tuned, tmp_path):
+    settings, folder, translator = tuned
+    saved = saved_settings(folder)
+    assert (saved.pretrained, saved.d_model) == (str(MARIAN), None)
+    shorter = dataclasses.replace(saved, epochs=1)
+    train_translator(shorter, tmp_path / "run", verbose=0)
+    again = train_translator(saved, tmp_path / "run", verbose=0)
+    assert_equal_weights(again, translator)
+    assert_equal_weights(average_run(tmp_path / "run"), translator)
+
+
+def test_another_pretrained_model_is_another_training(tuned, trained, tmp_path):
+    settings, folder, _ = tuned
+    other = dataclasses.replace(settings, pretrained=str(trained[1]))
+    with pytest.raises(FileExistsError, match="got pretrained=.* but the training in"):
+        train_translator(other, folder, verbose=0)

@@ -45,3 +45,17 @@ def test_other_things_are_left_alone(settings, tmp_path):
         tune_translator(settings, tmp_path, max_trials=1, epochs=1)
     with pytest.raises(FileExistsError, match="that is a file"):
         tune_translator(settings, tmp_path / "thesis.tex", max_trials=1, epochs=1)
+
+
+def test_a_pretrained_model_is_not_searched_for(settings, tmp_path):
+    other = TrainingSettings(settings.source, settings.target, pretrained="opus")
+    with pytest.raises(ValueError, match="got pretrained='opus', but a search makes"):
+        tune_translator(other, tmp_path / "a", max_trials=1, epochs=1)
+
+
+def test_a_range_that_there_is_not_leaves_no_folder(settings, tmp_path):
+    with pytest.raises(ValueError, match="d_modle"):
+        tune_translator(
+            settings, tmp_path / "a", max_trials=1, epochs=1, d_modle=[8, 16]
+        )
+    assert not (tmp_path / "a").exists()

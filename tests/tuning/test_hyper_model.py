@@ -16,11 +16,14 @@ from keras_attention.tuning import TransformerHyperModel
 from keras_attention.tuning.search_space import SETTINGS
 
 # KerasTuner's own, on the Python of today.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:currentThread:DeprecationWarning",
-    "ignore:getName:DeprecationWarning",
-    "ignore:The optimal value found for dimension",
-)
+pytestmark = [
+    pytest.mark.usefixtures("uncompiled"),
+    pytest.mark.filterwarnings(
+        "ignore:currentThread:DeprecationWarning",
+        "ignore:getName:DeprecationWarning",
+        "ignore:The optimal value found for dimension",
+    ),
+]
 
 TRAIN, VALID = pairs(60, seed=0), pairs(20, seed=1)
 TUNERS = {

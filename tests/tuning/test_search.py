@@ -71,6 +71,7 @@ class Grade(keras.callbacks.Callback):
         logs["val_accuracy"] = self.grades.pop(0)
 
 
+@pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize(
     ("algorithm", "epochs"), [("bayesian", 1), ("hyperband", 3)], ids=str
 )
