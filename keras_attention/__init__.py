@@ -39,7 +39,6 @@ from keras_attention.embeddings.pretrained_embedding import (
     Coverage,
     pretrained_embedding,
 )
-from keras_attention.embeddings.projection import plot_word_vectors
 from keras_attention.embeddings.word2vec import train_word2vec
 from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
@@ -52,8 +51,15 @@ from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.residual import Residual
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.models.bert import Bert
 from keras_attention.models.transformer import Transformer
+from keras_attention.plots.attention import plot_attention
+from keras_attention.plots.attention_page import attention_page
+from keras_attention.plots.learning_curves import plot_learning_curves
+from keras_attention.plots.positions import plot_positions
+from keras_attention.plots.quality import plot_quality_by_length
+from keras_attention.plots.word_vectors import plot_word_vectors
 from keras_attention.text.token_batches import TokenBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
@@ -146,6 +152,12 @@ __all__ = [
     "save_marian",
     "load_bert",
     "write_warm_up_requests",
+    "AttentionMaps",
+    "plot_attention",
+    "attention_page",
+    "plot_positions",
+    "plot_learning_curves",
+    "plot_quality_by_length",
 ]
 
 

@@ -19,6 +19,7 @@ from keras_attention.export.replaced_folder import replaced_folder
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.warm_up import write_warm_up_requests
 from keras_attention.layers.requirements import require_positive
+from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.text.marian_tokenizer import load_tokenizer
 from keras_attention.training.replaced_file import replaced_file
 
@@ -258,6 +259,22 @@ class Translator:
         found = self._in_batches(require_texts(texts), self._aligned, batch_size)
         return [None if one is None else alignment(one, layer, head) for one in found]
 
+    def attention_maps(self, texts, batch_size=64):
+        """Translate sentences, and show where every head of every layer looks.
+
+        Args:
+            texts: List, tuple or array of str.
+            batch_size: Sentences translated at once.
+
+        Returns:
+            An `AttentionMaps` for each text; None for one without any token.
+
+        Raises:
+            TypeError, ValueError: As for a call.
+        """
+        found = self._in_batches(require_texts(texts), self._looked, batch_size)
+        return [None if one is None else attention_maps(one) for one in found]
+
     def get_config(self):
         """The settings, as the constructor takes them."""
         settings = dataclasses.asdict(self.settings)
@@ -445,6 +462,10 @@ class Translator:
     def _aligned(self):
         return graph_function(self._graph.align_ids, IDS)
 
+    @functools.cached_property
+    def _looked(self):
+        return graph_function(self._graph.look_ids, IDS)
+
 
 class Served(tf.Module):
     """What a SavedModel's graphs capture: the tokenizers' resources, the weights.
@@ -500,15 +521,33 @@ def translations(found):
 
 def alignment(found, layer, head):
     """What was found for one text -> an `Alignment`."""
-    source, target = [
-        [as_text(piece) for piece in found[name] if piece]
-        for name in ("source_pieces", "target_pieces")
-    ]
+    source, target = pieces_of(found)
     maps = found["maps"]  # (L, N, T, S)
     maps = maps.mean(axis=0) if layer is None else maps[layer]  # (N, T, S)
     weights = maps.mean(axis=0) if head is None else maps[head]  # (T, S)
     weights = weights[: len(target), : len(source)]
     return Alignment(as_text(found["text"]), source, target, weights)
+
+
+def attention_maps(found):
+    """What was found for one text -> its `AttentionMaps`."""
+    source, target = pieces_of(found)
+    source_length, target_length = len(source), len(target)
+    return AttentionMaps(
+        source,
+        target,
+        found["encoder"][:, :, :source_length, :source_length],
+        found["decoder"][:, :, :target_length, :target_length],
+        found["cross"][:, :, :target_length, :source_length],
+    )
+
+
+def pieces_of(found):
+    """What was found for one text -> the pieces of source and target, no padding."""
+    return [
+        [as_text(piece) for piece in found[name] if piece]
+        for name in ("source_pieces", "target_pieces")
+    ]
 
 
 def require_tensorflow():

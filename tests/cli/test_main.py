@@ -206,6 +206,19 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
     assert json.loads(answers(capsys, "info", run, "--json"))["model"]["d_model"] == 8
 
 
+def test_what_the_model_looks_at_is_drawn(run, tmp_path, capsys):
+    for name, options in {
+        "curves.png": [],
+        "cross.svg": ["--text", "abc"],
+        "encoder.png": ["--text", "abc", "--kind", "encoder", "--head", "all"],
+        "page.html": ["--text", "abc"],
+    }.items():
+        assert answers(capsys, "plot", run, tmp_path / name, *options) == ""
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "Cross attention" in (tmp_path / "cross.svg").read_text()
+    assert '"heads":2' in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -252,6 +265,11 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
         ("dance", "invalid choice: 'dance'"),
         ("info {run} --jsn", "unrecognized arguments: --jsn"),
         ("info {run} {run}", "unrecognized arguments: "),
+        ("plot {run} {new}.html", "ending.*can be .*png"),
+        ("plot {corpus} {new}.png", "log.csv, but there is no such file"),
+        ("plot {new} {new}.png --text a", "has no translator.json"),
+        ("plot {run} {new}.png --text a --layer 1", "layer=1.*model has 1"),
+        ("plot {run} {new}.png --text a --head first", "invalid"),
         ("tune --out {new} --trials 2", "got no source"),
         ("tune --out {corpus} --trials 2 --source {words}", "holds other things"),
         ("tune --out {new} --trials 2 --source {corpus}/empty", "got 0 lines"),
