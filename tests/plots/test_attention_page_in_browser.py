@@ -1,4 +1,4 @@
-"""The page in a real browser: by pointer, by keyboard, for a screen reader, in the dark.
+"""The page in a real browser: by pointer, by keyboard, by ear, and in the dark.
 
 Needs the Python package playwright and Chromium (Debian: apt-get install chromium).
 """
@@ -141,10 +141,8 @@ def test_everything_works_by_keyboard(open_page):
     press("ArrowRight")  # layer 0
     press("Tab")
     press("ArrowLeft")  # before the mean comes the last head
-    assert (
-        page.locator("#links-title").inner_text()
-        == "Encoder attention, layer 0, head 2"
-    )
+    title = page.locator("#links-title").inner_text()
+    assert title == "Encoder attention, layer 0, head 2"
     press("Tab")  # the pieces that look
     press("ArrowDown")
     press("ArrowDown")
