@@ -41,15 +41,19 @@ from keras_attention.embeddings.pretrained_embedding import (
 )
 from keras_attention.embeddings.projection import plot_word_vectors
 from keras_attention.embeddings.word2vec import train_word2vec
+from keras_attention.layers.bidirectional_lstm import BidirectionalLSTM
+from keras_attention.layers.character_embedding import CharacterEmbedding
 from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.highway import Highway
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
 from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.residual import Residual
+from keras_attention.layers.scalar_mix import ScalarMix
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.bert import Bert
@@ -103,6 +107,10 @@ __all__ = [
     "PositionalEncoding",
     "LearnedPositionalEncoding",
     "SegmentEncoding",
+    "CharacterEmbedding",
+    "Highway",
+    "BidirectionalLSTM",
+    "ScalarMix",
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",

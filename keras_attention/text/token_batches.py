@@ -1,35 +1,23 @@
 """Pairs of token ids -> shuffled batches (B, W), in a few fixed widths, for `fit`."""
 
-import copy
-
-import keras
 import numpy as np
 
 from keras_attention.special_tokens import END, PAD
 from keras_attention.text.buckets import BatchOptions
-from keras_attention.text.passes import Passes
+from keras_attention.text.planned_batches import PlannedBatches
 from keras_attention.text.ragged_ids import RaggedIds
 from keras_attention.text.token_pairs import prepare_pairs, require_parallel
 from keras_attention.text.unknown_tokens import warn_of_unknown
 
 
-class TokenBatches(keras.utils.PyDataset):
+class TokenBatches(PlannedBatches):
     """Serve pairs of tokenized sentences in batches for `model.fit`, on any backend.
 
     The same batches in the same order as `translation_dataset` makes of the sentences,
     which says what a width is and what a batch holds; but from token ids, and by NumPy
     alone, so that training needs no TensorFlow. There are at most `num_widths` batch
-    shapes for JAX to compile for, and one trace on TensorFlow.
-
-    Every pass of `fit` is an epoch, and its order depends on `seed` and the number of
-    the epoch alone. `starting_at` gives the data from any epoch and batch on, for a
-    training to be resumed. The `shuffle` of `fit` changes nothing, and one object
-    serves one training or evaluation at a time. Batches are made faster than they are
-    used, so there are no `workers`.
-
-    `len(batches)` is the number of batches in a whole epoch. A loop over the object is
-    an epoch too. `batches[i]` outside of an epoch is a look at some batch: narrow and
-    wide ones by turns.
+    shapes for JAX to compile for, and one trace on TensorFlow. How passes, epochs and
+    resumed trainings go, `PlannedBatches` says.
 
     Args:
         sources: Token ids of sentences, with no special tokens: sequences of int, one a
@@ -83,7 +71,6 @@ class TokenBatches(keras.utils.PyDataset):
         shuffle: bool = True,
         seed: int = 0,
     ):
-        super().__init__()
         options = BatchOptions(
             "TokenBatches",
             batch_tokens,
@@ -98,81 +85,7 @@ class TokenBatches(keras.utils.PyDataset):
         warn_of_unknown(options.owner, "sources", sources, _name_sentences)
         warn_of_unknown(options.owner, "targets", targets, _name_sentences)
         self._pairs = prepare_pairs(sources, targets, options)
-        self._go_to(epoch=0, batch=0)
-
-    def starting_at(self, epoch: int, batch: int = 0) -> "TokenBatches":
-        """The same data from the middle of a training on.
-
-        The first pass serves the rest of an epoch, from one of its batches on; the
-        passes after it are the whole epochs that follow. Where batches are left out,
-        end the first epoch of `fit` after as many steps as are left, as
-        `ResumableTraining` does. Keras takes all its epochs to be as long as `len`
-        says: it would warn that data ran out, and on TensorFlow the step that finds
-        none still counts for the optimizer and the seeds of dropout.
-
-        Args:
-            epoch: Number of the epoch of the first pass, from 0.
-            batch: Batches of it to leave out, at most all: then it is the next epoch.
-
-        Raises:
-            ValueError: there is no such epoch or batch.
-        """
-        if epoch < 0 or not 0 <= batch <= len(self):
-            raise ValueError(
-                f"TokenBatches.starting_at: got epoch={epoch} and batch={batch}, but "
-                f"epochs count from 0, and one has {len(self)} batches. Give the "
-                "numbers of whole epochs and of batches that are done."
-            )
-        other = copy.copy(self)
-        other._go_to(epoch + batch // len(self), batch % len(self))
-        return other
-
-    def __len__(self):
-        return len(self._pairs.plan)
-
-    def __iter__(self):
-        self._passes.restart()
-        for index in range(self.num_batches):
-            yield self[index]
-        self.on_epoch_end()
-
-    def __getitem__(self, index: int):
-        batch = self._passes.fetch()
-        if batch is None:
-            return self._look(index)
-        return self._gather(*self._epoch.batch(batch))
-
-    @property
-    def num_batches(self):
-        """What Keras asks for; `len` for everyone else."""
-        return self._passes.ask_length()
-
-    @property
-    def workers(self):
-        """None: several at once would take the batches of a pass out of their order."""
-        return 0
-
-    def on_epoch_begin(self):
-        self._passes.begin()
-
-    def on_epoch_end(self):
-        self._passes.end()
-        if self._passes.epoch != self._epoch.number:
-            self._epoch = self._pairs.plan.epoch(self._passes.epoch)
-
-    def _go_to(self, epoch, batch):
-        self._passes = Passes(len(self), epoch, batch)
-        self._epoch = self._pairs.plan.epoch(epoch)
-
-    def _look(self, index):
-        """One from the narrow end of the widths and one from the wide end by turns.
-
-        Keras on TensorFlow looks at 0 and 1 before it begins, and takes an axis on
-        which they agree to be of that size in all batches.
-        """
-        index = range(len(self))[index]
-        place = -(index + 1) // 2 if index % 2 else index // 2
-        return self._gather(*self._pairs.plan.in_order().batch(place))
+        super().__init__(self._pairs.plan)
 
     def _gather(self, pairs, shape):
         """Numbers of pairs, at most (B,), and the shape (B, W) -> a batch."""

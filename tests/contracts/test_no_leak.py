@@ -14,6 +14,7 @@ from layer_cases import (
     parametrize,
     random_masks,
     same_draws,
+    takes_vectors,
 )
 
 import keras_attention as ka
@@ -56,7 +57,7 @@ def test_a_layer_does_not_look_ahead_in_training(case, policy):
     assert_no_leak(run, case.inputs(seed=0), case.inputs(seed=1))
 
 
-@parametrize(lambda case: not case.sees_future and len(case.shapes[0]) == 3)
+@parametrize(lambda case: not case.sees_future and takes_vectors(case))
 def test_a_layer_does_not_look_ahead_through_a_mask(case):
     model, masks = case.masked_model(), random_masks(case)
     assert_no_leak(
@@ -66,7 +67,7 @@ def test_a_layer_does_not_look_ahead_through_a_mask(case):
     )
 
 
-@parametrize(lambda case: not case.sees_future and len(case.shapes[0]) == 3)
+@parametrize(lambda case: not case.sees_future and takes_vectors(case))
 def test_hiding_a_later_position_moves_nothing_before_it(case):
     model, inputs = case.masked_model(), case.inputs()
     masks = [np.ones(shape[:2], "bool") for shape in case.shapes]
