@@ -57,8 +57,11 @@ from keras_attention.layers.scalar_mix import ScalarMix
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.bert import Bert
+from keras_attention.models.elmo import Elmo
 from keras_attention.models.transformer import Transformer
+from keras_attention.text.spelling import spell
 from keras_attention.text.token_batches import TokenBatches
+from keras_attention.text.word_batches import WordBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
 from keras_attention.training.bad_loss import StopOnBadLoss
@@ -80,8 +83,10 @@ ON_USE = {
     "translation_dataset": "keras_attention.text.dataset",
     "read_sentence_pairs": "keras_attention.text.corpus",
     "WordPieceTokenizer": "keras_attention.text.wordpiece",
+    "CharacterTokenizer": "keras_attention.text.character_tokenizer",
     "Translator": "keras_attention.export.translator",
     "SentenceEncoder": "keras_attention.export.sentence_encoder",
+    "TextModel": "keras_attention.export.text_model",
     "MarianTokenizer": "keras_attention.text.marian_tokenizer",
     "load_marian": "keras_attention.interop.marian",
     "save_marian": "keras_attention.interop.marian",
@@ -93,9 +98,12 @@ __all__ = [
     "SubwordTokenizer",
     "MarianTokenizer",
     "WordPieceTokenizer",
+    "CharacterTokenizer",
     "read_sentence_pairs",
     "translation_dataset",
     "TokenBatches",
+    "spell",
+    "WordBatches",
     "train_word2vec",
     "train_fasttext",
     "train_glove",
@@ -120,6 +128,7 @@ __all__ = [
     "DecoderLayer",
     "Transformer",
     "Bert",
+    "Elmo",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -150,6 +159,7 @@ __all__ = [
     "SearchSettings",
     "Translator",
     "SentenceEncoder",
+    "TextModel",
     "load_marian",
     "save_marian",
     "load_bert",

@@ -1,6 +1,9 @@
 """Characters of words (B, T, C) -> the words before and after each: logits (B, T, V)."""
 
+from itertools import zip_longest
+
 import keras
+from keras import ops
 
 from keras_attention.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_attention.layers.character_embedding import CharacterEmbedding
@@ -88,18 +91,80 @@ class Elmo(keras.Model):
         require_rate("Elmo", dropout_rate=dropout_rate)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
-        characters = keras.Input((None, max_characters), dtype="int32", name="words")
-        word = CharacterEmbedding(d_model, **spelling, dtype=policy, name="embedding")
-        both = keras.layers.Concatenate(dtype=policy, name="both_directions")
-        x = word(characters)  # (B, T, D)
-        x = both([x, x])  # (B, T, 2 D)
-        layers = [x]
-        for index in range(num_layers):
-            dropped = Dropout(dropout_rate, dtype=policy, name=f"dropout_{index}")(x)
-            lstm = BidirectionalLSTM(d_model, dtype=policy, name=f"lstm_{index}")
-            read = lstm(dropped)
-            # A residual connection between the LSTMs, but none around the first.
-            residual = keras.layers.Add(dtype=policy, name=f"residual_{index}")
-            x = residual([x, read]) if index else read
-            layers.append(x)
-        ahead = Half(0)
+        characters = keras.Input(
+            (None, max_characters), dtype="int32", name="characters"
+        )
+        embedding = CharacterEmbedding(
+            d_model, **spelling, dtype=policy, name="embedding"
+        )
+        lstms = [
+            BidirectionalLSTM(d_model, dtype=policy, name=f"lstm_{index}")
+            for index in range(num_layers)
+        ]
+        dropouts = [
+            Dropout(dropout_rate, dtype=policy, name=f"dropout_{index}")
+            for index in range(num_layers + 1)
+        ]
+        softmax = keras.layers.Dense(vocab_size, dtype=policy, name="softmax")
+        *_, x = read(characters, embedding, lstms, dropouts)
+        ahead, back = ops.split(dropouts[-1](x), 2, axis=-1)  # (B, T, D)
+        logits = {"forward": softmax(ahead), "backward": softmax(back)}  # (B, T, V)
+        super().__init__(characters, logits, name=name, **kwargs)
+        self.config = {**sizes, **spelling, "dropout_rate": dropout_rate}
+        self.dtype_policy = policy
+        self.embedding = embedding
+        self.lstms = lstms
+        self.softmax = softmax
+
+    def encoder(self):
+        """The layers' vectors of each word, for `ScalarMix` and a task behind it.
+
+        Returns:
+            A `keras.Model` of the same weights, without the softmax and the dropout:
+            characters (B, T, C) to (B, T, L * 2 D), with the padding mask. L is
+            `num_layers` + 1: the word's vector, twice, as it is the same in both
+            directions; then those of the LSTMs, forward and backward. Set its
+            `trainable` to False to keep the weights as they are.
+
+        Source:
+            Peters et al., 2018, sections 3.2 and 3.3.
+
+        Example:
+
+        >>> elmo = Elmo(vocab_size=11, d_model=6, filters=[[1, 4], [3, 8]])
+        >>> encoder = elmo.encoder()
+        >>> characters = keras.Input((None, 50), dtype="int32")
+        >>> word_vectors = ScalarMix(num_layers=3)(encoder(characters))
+        >>> word_vectors.shape
+        (None, None, 12)
+        """
+        characters = keras.Input(self.input.shape[1:], dtype="int32", name="characters")
+        layers = read(characters, self.embedding, self.lstms)
+        together = keras.layers.Concatenate(dtype=self.dtype_policy, name="layers")
+        return keras.Model(characters, together(layers), name=f"{self.name}_encoder")
+
+    def get_config(self):
+        policy = keras.dtype_policies.serialize(self.dtype_policy)
+        return {**self.config, "dtype": policy, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def read(characters, embedding, lstms, dropouts=()):
+    """Characters (B, T, C) -> the vectors of all layers, (B, T, 2 D) each.
+
+    A residual connection leads around each LSTM but the first.
+    """
+    dtype = embedding.dtype_policy
+    word = embedding(characters)  # (B, T, D)
+    layers = [keras.layers.Concatenate(dtype=dtype, name="word")([word, word])]
+    for index, (lstm, dropout) in enumerate(zip_longest(lstms, dropouts[:-1])):
+        x = layers[-1]
+        hidden = lstm(dropout(x) if dropout else x)
+        if index:
+            residual = keras.layers.Add(dtype=dtype, name=f"residual_{index}")
+            hidden = residual([x, hidden])
+        layers.append(hidden)
+    return layers

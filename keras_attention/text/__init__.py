@@ -1,7 +1,7 @@
 """Sentences -> token ids (B, T) -> batches.
 
-All but `TokenBatches` and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
-imported when it is first used.
+All but `TokenBatches`, `WordBatches`, `spell` and `RaggedIds` need TensorFlow and
+tensorflow-text, so a name is imported when it is first used.
 """
 
 import importlib
@@ -10,9 +10,12 @@ MODULES = {
     "SubwordTokenizer": "tokenizer",
     "MarianTokenizer": "marian_tokenizer",
     "WordPieceTokenizer": "wordpiece",
+    "CharacterTokenizer": "character_tokenizer",
     "read_sentence_pairs": "corpus",
     "translation_dataset": "dataset",
     "TokenBatches": "token_batches",
+    "WordBatches": "word_batches",
+    "spell": "spelling",
     "RaggedIds": "ragged_ids",
 }
 

@@ -1,39 +1,32 @@
-"""A plan of batches -> a dataset for `fit` that knows which epoch it is at."""
+"""A plan of batches -> the batches, epoch by epoch, as `fit` asks for them."""
 
 import copy
 
 import keras
 
+from keras_attention.text.buckets import BatchPlan
 from keras_attention.text.passes import Passes
 
 
 class PlannedBatches(keras.utils.PyDataset):
-    """Serve the batches of a plan, epoch by epoch; what is in them a subclass says.
-
-    Every pass of `fit` is an epoch, and its order depends on the plan's seed and the
-    number of the epoch alone. `starting_at` gives the data from any epoch and batch on,
-    for a training to be resumed. The `shuffle` of `fit` changes nothing, and one object
-    serves one training or evaluation at a time. Batches are made faster than they are
-    used, so there are no `workers`.
-
-    `len(batches)` is the number of batches in a whole epoch. A loop over the object is
-    an epoch too. `batches[i]` outside of an epoch is a look at some batch: narrow and
-    wide ones by turns.
+    """What all our batches share: they follow a plan, from any place in it on.
 
     Args:
-        plan: `BatchPlan`.
+        plan: Which rows make up which batch.
+
+    Subclasses say how a batch is put together: `_gather`.
     """
 
-    def __init__(self, plan):
+    def __init__(self, plan: BatchPlan):
         super().__init__()
         self._plan = plan
         self._go_to(epoch=0, batch=0)
 
     def _gather(self, rows, shape):
-        """Numbers of sentences, at most (B,), and the shape (B, W) -> a batch."""
+        """Numbers of rows, at most (B,), and the shape (B, W) -> a batch."""
         raise NotImplementedError
 
-    def starting_at(self, epoch: int, batch: int = 0):
+    def starting_at(self, epoch: int, batch: int = 0) -> "PlannedBatches":
         """The same data from the middle of a training on.
 
         The first pass serves the rest of an epoch, from one of its batches on; the

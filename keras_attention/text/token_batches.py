@@ -16,8 +16,17 @@ class TokenBatches(PlannedBatches):
     The same batches in the same order as `translation_dataset` makes of the sentences,
     which says what a width is and what a batch holds; but from token ids, and by NumPy
     alone, so that training needs no TensorFlow. There are at most `num_widths` batch
-    shapes for JAX to compile for, and one trace on TensorFlow. How passes, epochs and
-    resumed trainings go, `PlannedBatches` says.
+    shapes for JAX to compile for, and one trace on TensorFlow.
+
+    Every pass of `fit` is an epoch, and its order depends on `seed` and the number of
+    the epoch alone. `starting_at` gives the data from any epoch and batch on, for a
+    training to be resumed. The `shuffle` of `fit` changes nothing, and one object
+    serves one training or evaluation at a time. Batches are made faster than they are
+    used, so there are no `workers`.
+
+    `len(batches)` is the number of batches in a whole epoch. A loop over the object is
+    an epoch too. `batches[i]` outside of an epoch is a look at some batch: narrow and
+    wide ones by turns.
 
     Args:
         sources: Token ids of sentences, with no special tokens: sequences of int, one a

@@ -21,9 +21,8 @@ class WordBatches(PlannedBatches):
     """Serve sentences for a language model in both directions to learn, on any backend.
 
     What it reads is characters, so any word will do; what it guesses is a word of the
-    vocabulary, or UNKNOWN. How passes, epochs and resumed trainings go,
-    `PlannedBatches` says; what a width is and how sentences share batches,
-    `translation_dataset`.
+    vocabulary, or UNKNOWN. Widths, passes, epochs and resumed trainings are those of
+    `TokenBatches`.
 
     Args:
         sentences: Lists of str, the words of each.
