@@ -44,10 +44,12 @@ class TextModel:
 
     def answer(self, text):
         """What it does, in a graph: strings (B,) -> a dict of tensors; see `export`."""
-        words = self.tokenizer.split(text)
+        number = tf.size(text)
+        words = self.tokenizer.split(at_least_one(text))
         found = self.model(self.tokenizer.spell(words))
         found = found if isinstance(found, dict) else {"output": found}
-        return {"words": with_marks(words), **tf.nest.map_structure(in_float32, found)}
+        found = {"words": with_marks(words), **found}
+        return {name: in_float32(values)[:number] for name, values in found.items()}
 
     def __call__(self, texts):
         """Answer sentences, all at once.
@@ -81,6 +83,12 @@ class TextModel:
         """
         function = graph_function(self.answer, *text_spec())
         export_text_functions(self, folder, {"serving_default": function})
+
+
+def at_least_one(text):
+    """Texts (B,), or one that is empty: no words at all break TensorFlow's Conv1D."""
+    none = tf.cast(tf.size(text) == 0, tf.int32)
+    return tf.concat([text, tf.fill([none], "")], axis=0)
 
 
 def with_marks(words):
