@@ -264,8 +264,10 @@ def vectors_around(train, occurrences, elmo, options):
         return before, one.words[one.place + 1 : one.place + 1 + width]
 
     def both_sides(width):
-        return [np.concatenate([mean(side) for side in around(one, width)])
-                for one in occurrences]  # fmt: skip
+        return [
+            np.concatenate([mean(side) for side in around(one, width)])
+            for one in occurrences
+        ]
 
     return {
         "skip-gram, mean of the sentence": [
@@ -305,8 +307,8 @@ def compare(layers, around, senses, occurrences, options):
     gain = right.astype(float) - known[best]
     margin = 1.96 * gain.std() / len(gain) ** 0.5
     print(f"the mix against {best}:")
-    print(f"  {gain.mean():+.1%}, 95 % interval {gain.mean() - margin:+.1%} "
-          f"to {gain.mean() + margin:+.1%}")  # fmt: skip
+    low, high = gain.mean() - margin, gain.mean() + margin
+    print(f"  {gain.mean():+.1%}, 95 % interval {low:+.1%} to {high:+.1%}")
     classifier = fit(layers, 3, labels, senses)
     mix = classifier.get_layer("mix")
     print(f"weights of the layers in the mix: {np.round(mix.weights_of_layers, 2)}")
@@ -340,10 +342,8 @@ def fit(vectors, num_layers, labels, senses):
         len(senses), kernel_regularizer=keras.regularizers.L2(1e-4), name="senses"
     )
     model = keras.Model(inputs, dense(mix(inputs)))
-    model.compile(
-        keras.optimizers.Adam(0.01), loss=loss_of_two, jit_compile=False
-    )
-    model.fit(vectors[:, None], labels[:, None], epochs=40, batch_size=64, verbose=0)
+    model.compile(keras.optimizers.Adam(0.01), loss_of_two, jit_compile=False)
+    model.fit(vectors[:, None], labels[:, None], epochs=60, batch_size=256, verbose=0)
     return model
 
 
