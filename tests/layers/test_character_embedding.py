@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from references import numpy, randomize
-from test_highway import highway
+from references import highway, numpy, randomize
 
 from keras_attention.layers.character_embedding import CharacterEmbedding
 

@@ -1,27 +1,11 @@
 import math
 
 import numpy as np
-from references import numpy, randomize, vectors
+from references import highway, numpy, randomize, vectors
 
 from keras_attention.layers.highway import Highway
 
 B, T, D = 2, 5, 12
-
-
-def sigmoid(x):
-    return 1 / (1 + math.exp(-x))
-
-
-def highway(x, layer):
-    """Srivastava et al., 2015, equation 3, for one vector, number by number."""
-    w_h, b_h = numpy(layer.transform.kernel), numpy(layer.transform.bias)
-    w_t, b_t = numpy(layer.gate.kernel), numpy(layer.gate.bias)
-    y = []
-    for i in range(len(x)):
-        h = max(0, sum(x[j] * w_h[j, i] for j in range(len(x))) + b_h[i])
-        t = sigmoid(sum(x[j] * w_t[j, i] for j in range(len(x))) + b_t[i])
-        y.append(h * t + x[i] * (1 - t))
-    return y
 
 
 def test_it_is_equation_3():
@@ -40,4 +24,4 @@ def test_most_of_the_input_is_carried_at_first():
     layer.gate.kernel.assign(zero_gate_weights)
     layer.transform.kernel.assign(zero_gate_weights)
     x = vectors(B, T, D)
-    np.testing.assert_allclose(numpy(layer(x)), x * (1 - sigmoid(-2)), atol=1e-6)
+    np.testing.assert_allclose(numpy(layer(x)), x * (1 - 1 / (1 + math.exp(2))), atol=1e-6)
