@@ -19,6 +19,7 @@ sentences and tells senses.
 
 import argparse
 import collections
+import functools
 import gzip
 import pathlib
 import re
@@ -334,17 +335,28 @@ def right_answers(vectors, num_layers, labels, fold, senses):
 
 
 def fit(vectors, num_layers, labels, senses):
-    """Learn to tell senses, linearly, from the mix of layers: (1, L * W) -> logits."""
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((None, vectors.shape[1]))
+    """A classifier that has learned to tell senses from the mix of layers."""
+    model, start = new_classifier(vectors.shape[1], num_layers, len(senses))
+    # A model is compiled once, and each time begins anew.
+    for variable, value in start:
+        variable.assign(value)
+    model.fit(vectors[:, None], labels[:, None], epochs=60, batch_size=256, verbose=0)
+    return model
+
+
+@functools.cache
+def new_classifier(width, num_layers, num_senses):
+    """Layers side by side (1, L * W) -> logits; and what all its variables start as."""
+    inputs = keras.Input((1, width))
     mix = ka.ScalarMix(num_layers, name="mix")
     dense = keras.layers.Dense(
-        len(senses), kernel_regularizer=keras.regularizers.L2(1e-4), name="senses"
+        num_senses, kernel_regularizer=keras.regularizers.L2(1e-4), name="senses"
     )
     model = keras.Model(inputs, dense(mix(inputs)))
     model.compile(keras.optimizers.Adam(0.01), loss_of_two, jit_compile=False)
-    model.fit(vectors[:, None], labels[:, None], epochs=60, batch_size=256, verbose=0)
-    return model
+    model.optimizer.build(model.trainable_variables)
+    variables = model.variables + model.optimizer.variables
+    return model, [(v, keras.ops.convert_to_numpy(v)) for v in variables]
 
 
 def loss_of_two(labels, logits):
@@ -357,7 +369,7 @@ def loss_of_two(labels, logits):
 
 def answer(model, vectors, labels):
     """The likelier sense of the word whose senses `labels` and `labels` ^ 1 are."""
-    logits = model.predict(vectors[:, None], verbose=0)[:, 0]
+    logits = keras.ops.convert_to_numpy(model(vectors[:, None]))[:, 0]
     rows, first = np.arange(len(labels)), labels // 2 * 2
     return first + (logits[rows, first + 1] > logits[rows, first])
 

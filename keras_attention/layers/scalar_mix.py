@@ -54,7 +54,10 @@ class ScalarMix(keras.layers.Layer):
     @property
     def weights_of_layers(self):
         """How much each layer counts: s, (L,), float32; they sum to 1."""
-        return ops.softmax(ops.cast(self.scores, "float32"))
+        scores = ops.cast(self.scores, "float32")
+        # Keras's softmax warns of one number, as if it were a mistake.
+        exponentials = ops.exp(scores - ops.max(scores))
+        return exponentials / ops.sum(exponentials)
 
     def call(self, layers):
         batch, length = ops.shape(layers)[:2]

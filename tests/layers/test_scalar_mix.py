@@ -42,6 +42,13 @@ def test_it_tells_how_much_each_layer_counts():
     )
 
 
+def test_one_layer_is_only_scaled():
+    layer, x = ScalarMix(1), vectors(B, T, D)
+    layer.build(x.shape)
+    layer.gamma.assign(1.5)
+    np.testing.assert_allclose(numpy(layer(x)), 1.5 * x, atol=1e-6)
+
+
 def test_a_width_of_no_whole_layers_is_refused():
     message = r"mix: got vectors of width 35 and num_layers=3, but .*\(35 / 3 = 11.66"
     with pytest.raises(ValueError, match=message):
