@@ -51,11 +51,10 @@ class LayerCase:
     layer: type
     options: dict = dataclasses.field(default_factory=dict)
     shapes: tuple = ((B, T, D),)  # one for each input; (B, T) are token ids
-    characters: bool = False  # the only input is (B, T, C), and these are ids, too
     connect: Callable = call_layer
     sees_future: bool = False
-    skips_hidden: bool = False  # a hidden position is not even asked
     recurrent: bool = False  # a hidden position hands on what came before it
+    characters: bool = False  # the only input is (B, T, C), and these are ids, too
 
     def are_ids(self, shape):
         return self.characters or len(shape) == 2
@@ -193,7 +192,7 @@ CASES = {
         {"units": M, "cell": "gru", "bidirectional": True, "dropout_rate": 0.4},
         connect=first_output,
         sees_future=True,
-        skips_hidden=True,
+        recurrent=True,
     ),
     "RecurrentDecoder": LayerCase(
         ka.RecurrentDecoder,
