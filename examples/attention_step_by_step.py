@@ -1,14 +1,13 @@
-"""Follow one word through attention, number by number, in a model that was trained here.
+"""Follow one word through attention, number by number, in a model trained here.
 
 The model turns the letters of an English word into its phonemes. Each step prints its
 matrix, and the numbers are those of the package's own functions; they are explained in
 docs/guide.md, in Korean in docs/guide.ko.md.
 
-    python examples/attention_step_by_step.py               the word "phone"
-    python examples/attention_step_by_step.py city          another one
-    python examples/attention_step_by_step.py --train       train the model anew, a minute
-    python examples/attention_step_by_step.py --write       put numbers and pictures
-                                                            into the guide
+    python examples/attention_step_by_step.py            the word "phone"
+    python examples/attention_step_by_step.py city       another one
+    python examples/attention_step_by_step.py --train    train the model anew, a minute
+    python examples/attention_step_by_step.py --write    put all of it into the guide
 """
 
 import argparse
@@ -90,8 +89,8 @@ def parse_options():
     return parser.parse_args()
 
 
-def train(folder, words=40_000, epochs=8):
-    """Learn to pronounce, in a model small enough to be read, and keep it in a folder."""
+def train(folder, words=40_000, epochs=4):
+    """Learn to pronounce, in a model small enough to be read, and keep it."""
     from pronounce import parallel_lines, read_dictionary, split_words
 
     keras.utils.set_random_seed(0)
@@ -195,30 +194,22 @@ def decoder_steps(translator, word):
     logits = model({"source_ids": ids, "target_ids": target_ids})
     probabilities = ops.softmax(model.forbid(logits))[0]  # (T, V)
     likely = np.argsort(-ops.convert_to_numpy(probabilities).max(axis=0))[:SHOWN]
-    mask = ops.cast(causal_mask(len(said))[0], "float32")
+    mask = ops.cast(causal_mask(len(said))[0], "int32")
+    letters, mean = [*word, "</s>"], "mean of the heads"
+    to_piece = translator.target_tokenizer.id_to_piece
 
     def step(name, formula, tensor, columns):
         return Step(name, formula, matrix_of(tensor), said, columns)
 
     return [
         step("mask", "1 = may be seen", mask, so_far),
-        step(
-            "decoder", "A of the decoder, mean of heads", maps.matrix("decoder"), so_far
-        ),
-        step(
-            "cross",
-            "A of cross-attention, mean of heads",
-            maps.matrix("cross"),
-            [*word, "</s>"],
-        ),
+        step("decoder", f"A of itself, {mean}", maps.matrix("decoder"), so_far),
+        step("cross", f"A of the source, {mean}", maps.matrix("cross"), letters),
         step(
             "probabilities",
             "softmax(logits), of the likeliest phonemes",
             ops.take(probabilities, likely, axis=1),
-            [
-                visible_phoneme(translator.target_tokenizer.id_to_piece(int(i)))
-                for i in likely
-            ],
+            [visible_phoneme(to_piece(int(index))) for index in likely],
         ),
     ]
 
@@ -292,37 +283,31 @@ def draw(translator, word, steps, folder):
     """Draw the steps, the heads and where the phonemes look, for the guide."""
     of = {step.name: step for step in steps}
     pictures = {
-        "guide_input": ["embedding", "positions", "sum"],
-        "guide_attention": [
-            "queries",
-            "keys",
-            "scaled",
-            "weights",
-            "values",
-            "context",
-        ],
-        "guide_output": ["heads", "projection", "residual", "memory"],
-        "guide_decoder": ["mask", "decoder", "cross", "probabilities"],
+        "input": [["embedding"], ["positions"], ["sum"]],
+        "attention": [["queries", "keys", "scaled"], ["weights", "values", "context"]],
+        "output": [["heads"], ["projection"], ["residual"], ["memory"]],
+        "decoder": [["mask", "decoder"], ["cross", "probabilities"]],
     }
-    for name, names in pictures.items():
-        picture([of[step] for step in names]).savefig(folder / f"{name}.png", dpi=80)
+    for name, rows in pictures.items():
+        drawn = picture([[of[one] for one in row] for row in rows])
+        drawn.savefig(folder / f"guide_{name}.png", dpi=80)
     heads = ka.plot_attention(translator, word, kind="encoder", layer=0, head="all")
     heads.savefig(folder / "guide_heads.png", dpi=100)
 
 
-def picture(steps):
-    """Matrices side by side: blue above 0, red below, the darker the farther."""
+def picture(rows):
+    """Matrices in rows: blue above 0, red below, the darker the farther."""
     from matplotlib.figure import Figure
 
-    widths = [max(step.matrix.shape[1], 6) ** 0.5 for step in steps]
-    figure = Figure(figsize=(1.1 * sum(widths), 3), layout="constrained")
-    panels = figure.subplots(1, len(steps), width_ratios=widths)
-    for axes, step in zip(panels, steps):
+    figure = Figure(figsize=(8, 2.2 * len(rows)), layout="constrained")
+    panels = figure.subplots(len(rows), len(rows[0]), squeeze=False)
+    for place, axes in np.ndenumerate(panels):
+        step = rows[place[0]][place[1]]
         largest = np.abs(step.matrix).max()
         axes.imshow(step.matrix, "RdBu", vmin=-largest, vmax=largest, aspect="auto")
-        axes.set_title(f"{step.name} {step.matrix.shape}", fontsize=9)
-        axes.set_yticks(range(len(step.rows)), step.rows, fontsize=8)
-        axes.set_xticks(range(len(step.columns)), step.columns, fontsize=8)
+        axes.set_title(f"{step.name} {step.matrix.shape}", fontsize=10)
+        axes.set_yticks(range(len(step.rows)), step.rows)
+        axes.set_xticks(range(len(step.columns)), step.columns)
     return figure
 
 

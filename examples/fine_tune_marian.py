@@ -68,6 +68,7 @@ def fine_tune(translator, train, valid, options):
         validation_data=valid_batches,
         epochs=options.epochs,
         callbacks=[best],
+        shuffle=False,  # the batches come shuffled
         verbose=2,
     )
 

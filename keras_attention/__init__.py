@@ -41,11 +41,14 @@ from keras_attention.embeddings.pretrained_embedding import (
 )
 from keras_attention.embeddings.word2vec import train_word2vec
 from keras_attention.layers.additive_attention import AdditiveAttention
+from keras_attention.layers.bidirectional_lstm import BidirectionalLSTM
+from keras_attention.layers.character_embedding import CharacterEmbedding
 from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gather_positions import GatherPositions
+from keras_attention.layers.highway import Highway
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
@@ -55,6 +58,7 @@ from keras_attention.layers.positional_encoding import PositionalEncoding
 from keras_attention.layers.recurrent_decoder import RecurrentDecoder
 from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.residual import Residual
+from keras_attention.layers.scalar_mix import ScalarMix
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.attention_maps import AttentionMaps
@@ -63,6 +67,7 @@ from keras_attention.models.bert_classifier import BertClassifier
 from keras_attention.models.bert_pretraining import BertPretraining
 from keras_attention.models.bert_tagger import BertTagger
 from keras_attention.models.classifier import TextClassifier
+from keras_attention.models.elmo import Elmo
 from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
@@ -74,7 +79,9 @@ from keras_attention.plots.quality import plot_quality_by_length
 from keras_attention.plots.word_vectors import plot_word_vectors
 from keras_attention.text.line_batches import LineBatches
 from keras_attention.text.pretraining_batches import PretrainingBatches
+from keras_attention.text.spelling import spell
 from keras_attention.text.token_batches import TokenBatches
+from keras_attention.text.word_batches import WordBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
 from keras_attention.training.bad_loss import StopOnBadLoss
@@ -96,12 +103,14 @@ ON_USE = {
     "translation_dataset": "keras_attention.text.dataset",
     "read_sentence_pairs": "keras_attention.text.corpus",
     "WordPieceTokenizer": "keras_attention.text.wordpiece",
+    "CharacterTokenizer": "keras_attention.text.character_tokenizer",
     "Translator": "keras_attention.export.translator",
     "SentenceEncoder": "keras_attention.export.sentence_encoder",
     "SentenceClassifier": "keras_attention.export.sentence_classifier",
     "TextGenerator": "keras_attention.export.text_generator",
     "BertTextClassifier": "keras_attention.export.bert_text_classifier",
     "BertWordTagger": "keras_attention.export.bert_word_tagger",
+    "TextModel": "keras_attention.export.text_model",
     "MarianTokenizer": "keras_attention.text.marian_tokenizer",
     "load_marian": "keras_attention.interop.marian",
     "save_marian": "keras_attention.interop.marian",
@@ -116,11 +125,14 @@ __all__ = [
     "SubwordTokenizer",
     "MarianTokenizer",
     "WordPieceTokenizer",
+    "CharacterTokenizer",
     "read_sentence_pairs",
     "translation_dataset",
     "TokenBatches",
     "LineBatches",
     "PretrainingBatches",
+    "spell",
+    "WordBatches",
     "train_word2vec",
     "train_fasttext",
     "train_glove",
@@ -134,6 +146,10 @@ __all__ = [
     "SegmentEncoding",
     "GatherPositions",
     "OutputBias",
+    "CharacterEmbedding",
+    "Highway",
+    "BidirectionalLSTM",
+    "ScalarMix",
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",
@@ -153,6 +169,7 @@ __all__ = [
     "BertPretraining",
     "BertClassifier",
     "BertTagger",
+    "Elmo",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -187,6 +204,7 @@ __all__ = [
     "TextGenerator",
     "BertTextClassifier",
     "BertWordTagger",
+    "TextModel",
     "load_marian",
     "save_marian",
     "load_bert",

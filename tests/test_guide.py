@@ -1,4 +1,4 @@
-"""The numbers of the guide are those of a calculation by hand, and stand on its pages."""
+"""The numbers of the guide are those of a calculation by hand, and on its pages."""
 
 import importlib
 import pathlib
@@ -57,7 +57,7 @@ def numbers(weight):
 
 
 def by_hand(model, ids):
-    """Every matrix of the encoder's first layer for ids (S,), from the weights alone."""
+    """All matrices of the encoder's first layer for ids (S,), from the weights."""
     d_model, num_heads = model.config["d_model"], model.config["num_heads"]
     width = d_model // num_heads
     layer = model.encoder.layers[0]

@@ -6,6 +6,7 @@ import shlex
 
 import pytest
 
+import keras_attention as ka
 from keras_attention.models.transformer import PRESETS
 from keras_attention_cli.main import parse
 
@@ -90,6 +91,19 @@ def test_the_commands_of_a_page_know_their_options(page):
             code = "".join(file.read_text(encoding="utf-8") for file in files)
             options = [word.split("=")[0] for word in words if word.startswith("--")]
             assert not [option for option in options if f'"{option}"' not in code]
+
+
+def test_every_public_name_is_in_the_reference():
+    pages = ROOT.glob("docs/reference/*.md")
+    shown = {
+        name
+        for page in pages
+        for name in re.findall(r"^::: (.*)", page.read_text(), re.M)
+    }
+    modules = {
+        name: ka.ON_USE.get(name) or getattr(ka, name).__module__ for name in ka.__all__
+    }
+    assert not {f"{module}.{name}" for name, module in modules.items()} - shown
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ def load_bert_pretraining(folder):
         head for the next sentence if the file has.
 
     Raises:
-        As `load_bert`; ValueError, too, if there is no head for masked tokens.
+        OSError, ImportError: As `load_bert`.
+        ValueError: As `load_bert`; or there is no head for masked tokens.
 
     Example:
 
@@ -102,7 +103,8 @@ def load_bert_classifier(folder, classes=None):
         A `BertClassifier` and its `WordPieceTokenizer`.
 
     Raises:
-        As `load_bert`; ValueError, too, if `classes` is None and the file has no head.
+        OSError, ImportError: As `load_bert`.
+        ValueError: As `load_bert`; or `classes` is None and the file has no head.
 
     Example:
 
@@ -130,7 +132,8 @@ def load_bert_tagger(folder, labels=None):
         A `BertTagger` and its `WordPieceTokenizer`.
 
     Raises:
-        As `load_bert`; ValueError, too, if `labels` is None and the file has no head.
+        OSError, ImportError: As `load_bert`.
+        ValueError: As `load_bert`; or `labels` is None and the file has no head.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Where a model looks in one sentence, and at which pieces: what a picture is made of."""
+"""Where a model looks in one sentence, piece by piece: what pictures are made of."""
 
 import dataclasses
 
@@ -129,8 +129,8 @@ def require_fitting(kind, maps):
     if len(shape) != 4 or shape[2:] != needed or 0 in shape:
         raise ValueError(
             f"AttentionMaps: got {kind} of shape {shape}, but {needed[0]} pieces that "
-            f"look at {needed[1]} need (layers, heads, {needed[0]}, {needed[1]}), none "
-            f"of them 0. Take one sentence of the batch, and its pieces without padding."
+            f"look at {needed[1]} need (layers, heads, {needed[0]}, {needed[1]}), all "
+            f"above 0. Take one sentence of the batch, and its pieces without padding."
         )
 
 

@@ -36,7 +36,8 @@ def plot_attention(attention, text=None, kind="cross", layer=None, head=None):
         about to be written.
 
     Raises:
-        TypeError: If there is no text for a translator, or one for `AttentionMaps`.
+        TypeError: If there is no text for a translator, or one for `AttentionMaps`; or
+            for something else than these two.
         ValueError: If the text has no pieces, or there is no such kind, layer or head.
         ImportError: If matplotlib is not installed.
 
@@ -140,6 +141,12 @@ def maps_of(owner, attention, text):
                 f"of a text already. Leave the text out, or give a translator."
             )
         return attention
+    if not hasattr(attention, "source_tokenizer"):
+        raise TypeError(
+            f"{owner}: got {type(attention).__name__}, but a Translator or "
+            f"AttentionMaps say where a model looks. Of what an export's signature "
+            f"answers, AttentionMaps.from_signature makes some."
+        )
     if not isinstance(text, str):
         raise TypeError(
             f"{owner}: got a translator and the text {text!r}, but one sentence is "

@@ -36,7 +36,8 @@ def attention_page(attention, text=None, path="attention.html"):
         The path, a `pathlib.Path`.
 
     Raises:
-        TypeError: If there is no text for a translator, or one for `AttentionMaps`.
+        TypeError: If there is no text for a translator, or one for `AttentionMaps`; or
+            for something else than these two.
         ValueError: If the text has no pieces.
 
     Example:

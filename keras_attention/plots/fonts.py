@@ -21,8 +21,8 @@ def fonts_for(owner, words):
 
     Example:
 
-    >>> fonts_for("plot", ["dog"])
-    ['DejaVu Sans']
+    >>> fonts_for("plot", ["dog"])[0]
+    'DejaVu Sans'
     """
     from matplotlib import font_manager
 

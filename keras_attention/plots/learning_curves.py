@@ -38,8 +38,8 @@ def plot_learning_curves(logs, every=1):
     Example:
 
     >>> logs = {"loss": [3.0, 2.0], "val_loss": [3.1, 2.4], "val_bleu": [17.0]}
-    >>> [axes.get_ylabel() for axes in plot_learning_curves(logs, every=2).axes]
-    ['loss', 'bleu']
+    >>> tuple(axes.get_ylabel() for axes in plot_learning_curves(logs, every=2).axes)
+    ('loss', 'bleu')
     """
     curves = curves_of(logs, every)
     require_curves(curves)

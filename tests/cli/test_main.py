@@ -407,21 +407,21 @@ def test_a_warning_is_one_line(monkeypatch, capsys):
 def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "keras_attention_cli", *train(corpus, folder)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, "--epochs", "5000"],
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        for _ in range(6000):
-            if (folder / "checkpoints").exists() or process.poll() is not None:
-                break
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=300)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            for _ in range(12000):
+                if (folder / "checkpoints").exists() or process.poll() is not None:
+                    break
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=300)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert (folder / "state").exists()
     last = err.splitlines()[-1]

@@ -53,7 +53,11 @@ class LayerCase:
     shapes: tuple = ((B, T, D),)  # one for each input; (B, T) are token ids
     connect: Callable = call_layer
     sees_future: bool = False
-    skips_hidden: bool = False  # a hidden position is not even asked
+    recurrent: bool = False  # a hidden position hands on what came before it
+    characters: bool = False  # the only input is (B, T, C), and these are ids, too
+
+    def are_ids(self, shape):
+        return self.characters or len(shape) == 2
 
     def make(self, **kwargs):
         return self.layer(**self.options, **kwargs)
@@ -66,7 +70,7 @@ class LayerCase:
             shapes = [(s[0], n, *s[2:]) for s, n in zip(shapes, lengths)]
         return [
             rng.integers(1, V, shape).astype("int32")
-            if len(shape) == 2
+            if self.are_ids(shape)
             else rng.normal(size=shape).astype("float32")
             for shape in shapes
         ]
@@ -74,7 +78,9 @@ class LayerCase:
     def symbolic_inputs(self):
         """Inputs whose batch and length are unknown."""
         return [
-            keras.Input((None, *shape[2:]), dtype="int32" if len(shape) == 2 else None)
+            keras.Input(
+                (None, *shape[2:]), dtype="int32" if self.are_ids(shape) else None
+            )
             for shape in self.shapes
         ]
 
@@ -138,6 +144,22 @@ CASES = {
     "FeedForward": LayerCase(
         ka.FeedForward, {"d_ff": F, "activation": "gelu", "dropout_rate": 0.4}
     ),
+    "CharacterEmbedding": LayerCase(
+        ka.CharacterEmbedding,
+        {
+            "d_model": D,
+            "filters": [[1, 4], [3, 5], [7, 2]],
+            "character_dim": M,
+            "num_characters": V,
+        },
+        ((B, T, S),),
+        characters=True,
+    ),
+    "Highway": LayerCase(ka.Highway),
+    "BidirectionalLSTM": LayerCase(
+        ka.BidirectionalLSTM, {"d_model": D // 2}, sees_future=True, recurrent=True
+    ),
+    "ScalarMix": LayerCase(ka.ScalarMix, {"num_layers": N}, ((B, T, N * D),)),
     "Dropout": LayerCase(ka.Dropout, {"rate": 0.4}),
     "Residual": LayerCase(ka.Residual, {"dropout_rate": 0.4}, ((B, T, D), (B, T, D))),
     "EncoderLayer": LayerCase(
@@ -170,7 +192,7 @@ CASES = {
         {"units": M, "cell": "gru", "bidirectional": True, "dropout_rate": 0.4},
         connect=first_output,
         sees_future=True,
-        skips_hidden=True,
+        recurrent=True,
     ),
     "RecurrentDecoder": LayerCase(
         ka.RecurrentDecoder,
@@ -187,7 +209,7 @@ def parametrize(condition=lambda case: True):
 
 
 def takes_vectors(case):
-    return len(case.shapes[0]) == 3
+    return not case.are_ids(case.shapes[0])
 
 
 def learns(case):

@@ -14,6 +14,7 @@ from layer_cases import (
     parametrize,
     random_masks,
     same_draws,
+    takes_vectors,
 )
 
 import keras_attention as ka
@@ -43,7 +44,7 @@ def test_a_layer_does_not_look_ahead_in_training(case, policy):
     promises.no_leak(case, training=True, dtype=policy)
 
 
-@parametrize(lambda case: not case.sees_future and len(case.shapes[0]) == 3)
+@parametrize(lambda case: not case.sees_future and takes_vectors(case))
 def test_a_layer_does_not_look_ahead_through_a_mask(case):
     model, masks = case.masked_model(), random_masks(case)
     assert_no_leak(
@@ -53,7 +54,7 @@ def test_a_layer_does_not_look_ahead_through_a_mask(case):
     )
 
 
-@parametrize(lambda case: not case.sees_future and len(case.shapes[0]) == 3)
+@parametrize(lambda case: not case.sees_future and takes_vectors(case))
 def test_hiding_a_later_position_moves_nothing_before_it(case):
     model, inputs = case.masked_model(), case.inputs()
     masks = [np.ones(shape[:2], "bool") for shape in case.shapes]

@@ -53,7 +53,7 @@ def test_a_sentence_alone_is_the_same_as_among_others(case):
 def test_numbers_of_64_bits_mean_the_same(case):
     layer, inputs = case.make(), case.inputs()
     expected = numpy(case.connect(layer, *map(ops.convert_to_tensor, inputs)))
-    wide = [x.astype("int64" if x.ndim == 2 else "float64") for x in inputs]
+    wide = [x.astype("int64" if x.dtype.kind == "i" else "float64") for x in inputs]
     np.testing.assert_array_equal(numpy(case.connect(layer, *wide)), expected)
 
 

@@ -1,5 +1,7 @@
 """Section 3 of Vaswani et al., 2017, as loops over single numbers: slow, obvious.
 
+And the highway of Srivastava et al., 2015.
+
 In float64. The weights are taken from the layers; nothing else is.
 """
 
@@ -150,6 +152,19 @@ def decoder_layer(x, memory, layer, x_mask, memory_mask):
     return residual(
         x, lambda x: feed_forward(x, layer.feed_forward), layer.feed_forward_residual
     )
+
+
+def highway(x, layer):
+    """Srivastava et al., 2015, equation 3, for one vector (D,), number by number."""
+    w_h, b_h = numpy(layer.transform.kernel), numpy(layer.transform.bias)
+    w_t, b_t = numpy(layer.gate.kernel), numpy(layer.gate.bias)
+    y = []
+    for i in range(len(x)):
+        h = max(0, sum(x[j] * w_h[j, i] for j in range(len(x))) + b_h[i])
+        t = sum(x[j] * w_t[j, i] for j in range(len(x))) + b_t[i]
+        t = 1 / (1 + math.exp(-t))
+        y.append(h * t + x[i] * (1 - t))
+    return y
 
 
 def randomize(layer, seed=9):

@@ -78,7 +78,7 @@ def test_the_answers_of_a_server_in_json_are_read():
         ),
         (
             lambda: AttentionMaps.from_signature({"text": []}),
-            r"from_signature: got the outputs \['text'\], but no source_pieces, no targ",
+            r"from_signature: got the outputs \['text'\], but no source_pieces, no",
         ),
     ],
 )

@@ -5,6 +5,7 @@ import configparser
 import json
 import pathlib
 import re
+import types
 
 import numpy as np
 import pytest
@@ -13,32 +14,21 @@ from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.plots.attention_page import TEMPLATE, attention_page, page
 from tests.plots.test_attention import random_maps
 
-BREAKERS = [
-    "</script><b>",
-    "<!--",
-    "'\"&",
-    "{{data}}",
-    "\u2028",
-    "▁שלום",
-    "▁개",
-    "\x00",
-]
+BREAKERS = ["</script><b>", "<!--", "'\"&", "{{data}}", "\u2028", "▁שלום", "\x00"]
+DATA = r'<script type="application/json" id="data">(.*?)</script>'
 
 
 def data_of(html):
     """What the page's script reads."""
-    [text] = re.findall(
-        r'<script type="application/json" id="data">(.*?)</script>', html
-    )
+    [text] = re.findall(DATA, html)
     return json.loads(text)
 
 
 def weights_of(kind_data):
     steps = np.frombuffer(base64.b64decode(kind_data["weights"]), "uint8")
     shape = [kind_data[name] for name in ("layers", "heads")]
-    return (
-        steps.reshape(*shape, len(kind_data["rows"]), len(kind_data["columns"])) / 255
-    )
+    shape += [len(kind_data[name]) for name in ("rows", "columns")]
+    return steps.reshape(shape) / 255
 
 
 def test_the_page_holds_every_map_and_piece():
@@ -107,8 +97,9 @@ def test_the_template_is_installed_with_the_package():
 
 
 def test_a_translator_needs_a_text(tmp_path):
+    translator = types.SimpleNamespace(source_tokenizer=None)
     with pytest.raises(TypeError, match="attention_page: got a translator and the te"):
-        attention_page(object(), path=tmp_path / "attention.html")
+        attention_page(translator, path=tmp_path / "attention.html")
 
 
 @pytest.mark.tensorflow

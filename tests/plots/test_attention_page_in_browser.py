@@ -1,4 +1,4 @@
-"""The page in a real browser: by pointer, by keyboard, for a screen reader, in the dark.
+"""The page in a real browser: by pointer, by keyboard, by ear, and in the dark.
 
 Needs the Python package playwright and Chromium (Debian: apt-get install chromium).
 """
@@ -63,7 +63,7 @@ def open_page(browser, path):
         page = browser.new_page(
             viewport={"width": width, "height": 800}, color_scheme=scheme
         )
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(dialog.message))
@@ -141,10 +141,8 @@ def test_everything_works_by_keyboard(open_page):
     press("ArrowRight")  # layer 0
     press("Tab")
     press("ArrowLeft")  # before the mean comes the last head
-    assert (
-        page.locator("#links-title").inner_text()
-        == "Encoder attention, layer 0, head 2"
-    )
+    title = page.locator("#links-title").inner_text()
+    assert title == "Encoder attention, layer 0, head 2"
     press("Tab")  # the pieces that look
     press("ArrowDown")
     press("ArrowDown")
@@ -160,7 +158,7 @@ def test_everything_works_by_keyboard(open_page):
     press("Tab")  # the heat map, which can be scrolled
     press("Tab")
     press("Enter")
-    assert page.locator("table").is_visible()
+    page.get_by_role("table").wait_for()
 
 
 def test_a_screen_reader_finds_names_and_numbers(open_page):
@@ -175,6 +173,7 @@ def test_a_screen_reader_finds_names_and_numbers(open_page):
     # The mark of a word's beginning is not read out.
     assert page.get_by_role("option", name="개가", exact=True).count() == 1
     page.get_by_text("The numbers as a table").click()
+    page.get_by_role("table").wait_for()
     cells = page.get_by_role("table").get_by_role("cell").all_inner_texts()
     assert len(cells) == 1 + 4 * 5
     pick(page, "Layer", "0")

@@ -1,4 +1,4 @@
-"""Every character finds a font, also one installed a moment ago, or a word of warning."""
+"""Every character finds a font, be it a moment old, or a word of warning."""
 
 import pytest
 
