@@ -28,7 +28,7 @@ CAPTIONS = {
     "vocab_size": 4000,
     "prompts": ["a man", "two dogs", "a little girl", "people"],
     "model_type": "unigram",
-    "max_length": 48,
+    "max_length": 64,
     "epochs": 3,
 }
 WORDS = {
@@ -86,7 +86,7 @@ def main():
     print(f"perplexity of a token, held out: {figures['perplexity']:.2f}")
 
     generator = ka.TextGenerator(model, tokenizer, top_p=options.top_p)
-    report_words(generator, test)
+    report_bits(generator, test)
     write(generator, train, options)
     generator.export(options.export)
     print(f"\n{options.export}, asked in a fresh process")
@@ -169,8 +169,11 @@ def build(options, tokenizer, steps):
     return model
 
 
-def report_words(generator, lines):
+def report_bits(generator, lines):
     """Print what does not depend on how lines are cut: bits for each character."""
+    lengths = generator.tokenizer.tokenize(lines).row_lengths().numpy()
+    fits = lengths < generator.max_length
+    lines = [line for line, fit in zip(lines, fits) if fit]
     log_probs = generator.score(lines).log_probs
     characters = sum(len(line) + 1 for line in lines)  # and the end of the line
     bits = -log_probs.sum() / np.log(2) / characters

@@ -32,6 +32,10 @@ class LayerCase:
     sees_future: bool = False
     num_ids: int = 13
 
+    def are_ids(self, shape):
+        """Whether an input of this shape holds ids, and no vectors."""
+        return len(shape) == 2
+
     def make(self, **kwargs):
         return self.layer(**self.options, **kwargs)
 
@@ -43,7 +47,7 @@ class LayerCase:
             shapes = [(s[0], n, *s[2:]) for s, n in zip(shapes, lengths)]
         return [
             rng.integers(1, self.num_ids, shape).astype("int32")
-            if len(shape) == 2
+            if self.are_ids(shape)
             else rng.normal(size=shape).astype("float32")
             for shape in shapes
         ]
@@ -51,7 +55,9 @@ class LayerCase:
     def symbolic_inputs(self):
         """Inputs whose batch and length are unknown."""
         return [
-            keras.Input((None, *shape[2:]), dtype="int32" if len(shape) == 2 else None)
+            keras.Input(
+                (None, *shape[2:]), dtype="int32" if self.are_ids(shape) else None
+            )
             for shape in self.shapes
         ]
 

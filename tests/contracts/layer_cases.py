@@ -4,16 +4,13 @@ The sizes are different, so that a swapped axis cannot pass.
 """
 
 import dataclasses
-from collections.abc import Callable
 
-import keras
-import numpy as np
 import pytest
 from keras import ops
 
 import keras_attention as ka
+from keras_attention.testing import layer_case
 from keras_attention.testing.layer_case import (  # noqa: F401 (for the tests)
-    CarriedMask,
     carry,
     numpy,
     random_masks,
@@ -23,10 +20,6 @@ from keras_attention.testing.layer_case import (  # noqa: F401 (for the tests)
 B, T, S, D, M, N, F, V = 2, 5, 7, 12, 8, 3, 11, 13
 
 POLICIES = ["mixed_bfloat16", "mixed_float16", "bfloat16"]
-
-
-def call_layer(layer, *tensors):
-    return layer(*tensors)
 
 
 def first_output(layer, *tensors):
@@ -45,56 +38,14 @@ def gather_from_longer(layer, positions, x):
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerCase:
-    """How to make one layer and valid inputs for it."""
+class LayerCase(layer_case.LayerCase):
+    """How to make one layer and valid inputs for it, and of what kind it is."""
 
-    layer: type
-    options: dict = dataclasses.field(default_factory=dict)
-    shapes: tuple = ((B, T, D),)  # one for each input; (B, T) are token ids
-    connect: Callable = call_layer
-    sees_future: bool = False
     recurrent: bool = False  # a hidden position hands on what came before it
     characters: bool = False  # the only input is (B, T, C), and these are ids, too
 
     def are_ids(self, shape):
-        return self.characters or len(shape) == 2
-
-    def make(self, **kwargs):
-        return self.layer(**self.options, **kwargs)
-
-    def inputs(self, seed=0, lengths=None):
-        """NumPy arrays, one for each input; `lengths` instead of the row's own."""
-        rng = np.random.default_rng(seed)
-        shapes = self.shapes
-        if lengths is not None:
-            shapes = [(s[0], n, *s[2:]) for s, n in zip(shapes, lengths)]
-        return [
-            rng.integers(1, V, shape).astype("int32")
-            if self.are_ids(shape)
-            else rng.normal(size=shape).astype("float32")
-            for shape in shapes
-        ]
-
-    def symbolic_inputs(self):
-        """Inputs whose batch and length are unknown."""
-        return [
-            keras.Input(
-                (None, *shape[2:]), dtype="int32" if self.are_ids(shape) else None
-            )
-            for shape in self.shapes
-        ]
-
-    def model(self, layer=None, **kwargs):
-        """A functional model of the layer alone; batch and length unknown."""
-        inputs = self.symbolic_inputs()
-        return keras.Model(inputs, self.connect(layer or self.make(**kwargs), *inputs))
-
-    def masked_model(self, **kwargs):
-        """(inputs, their masks) -> outputs, and the mask that these carry."""
-        inputs = self.symbolic_inputs()
-        masks = [keras.Input((None,), dtype="bool") for _ in inputs]
-        outputs = self.connect(self.make(**kwargs), *map(carry, inputs, masks))
-        return keras.Model([inputs, masks], [outputs, CarriedMask()(outputs)])
+        return self.characters or super().are_ids(shape)
 
 
 OPTIONS = {"num_heads": N, "d_ff": F, "dropout_rate": 0.4}
