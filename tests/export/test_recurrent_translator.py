@@ -100,9 +100,9 @@ def test_an_alignment_has_one_layer_and_one_head(translator):
         translator.align(["keras"], head=1)
 
 
-def test_coverage_is_that_of_the_attention():
+def test_coverage_is_that_of_the_attention(translator):
     covering = random_translator(make=recurrent, coverage_penalty=0.5)
-    assert covering(WORDS) != random_translator(make=recurrent)(WORDS)
+    assert covering(WORDS) != translator(WORDS)
 
 
 def test_saved_and_loaded_it_answers_the_same(translator, tmp_path):

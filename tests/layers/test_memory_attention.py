@@ -26,13 +26,13 @@ def inputs(rows=B):
 
 
 @both
-@pytest.mark.parametrize("rank", [2, 3, 4])
+@pytest.mark.parametrize("rank", [2, 4])
 def test_it_is_the_equation_of_the_paper(make, score, rank):
     layer, (x, memory) = make(), inputs()
     visible = np.repeat(padding_masks(B, S)[:, None], T, axis=1)  # (B, T, S)
     if rank > 2:
         visible[1, 2] = False  # a query that may see nothing
-    mask = {2: visible[:, 0], 3: visible, 4: visible[:, None]}[rank]
+    mask = {2: visible[:, 0], 4: visible[:, None]}[rank]
     context, weights = layer(x, memory, memory_mask=mask, return_attention_scores=True)
     assert tuple(weights.shape) == (B, 1, T, S)
     for b in range(B):
@@ -49,9 +49,8 @@ def test_what_is_not_asked_for_is_not_returned(make, score):
 
 
 @both
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_attention_to_nothing_gives_zeros(make, score, dtype):
-    layer, (x, memory), mask = make(dtype=dtype), inputs(), padding_masks(B, S)
+def test_attention_to_nothing_gives_zeros(make, score):
+    layer, (x, memory), mask = make(dtype="float16"), inputs(), padding_masks(B, S)
     mask[1] = False
     context, weights = map(
         numpy, layer(x, memory, memory_mask=mask, return_attention_scores=True)
@@ -61,17 +60,13 @@ def test_attention_to_nothing_gives_zeros(make, score, dtype):
 
 
 @both
-@pytest.mark.parametrize("masked", [False, True])
-def test_step_by_step_is_the_same_as_all_at_once_for_several_hypotheses(
-    make, score, masked
-):
-    layer, memory = make(), vectors(B, S, M, seed=1)
+def test_step_by_step_is_the_same_as_all_at_once_for_several_hypotheses(make, score):
+    layer, memory, mask = make(), vectors(B, S, M, seed=1), padding_masks(B, S)
     x = vectors(B * K, 1, D)  # K hypotheses of each sentence, side by side
-    mask = padding_masks(B, S) if masked else None
     expected, maps = layer(
         x,
         np.repeat(memory, K, axis=0),
-        memory_mask=None if mask is None else np.repeat(mask, K, axis=0),
+        memory_mask=np.repeat(mask, K, axis=0),
         return_attention_scores=True,
     )
     cache = layer.memory_cache(ops.convert_to_tensor(memory), mask)

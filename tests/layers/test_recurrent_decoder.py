@@ -36,9 +36,10 @@ def first_states(layer, rows=B, seed=5):
     ]
 
 
-@every_attention
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_it_is_the_equations_of_the_papers(attention, cell):
+@pytest.mark.parametrize(
+    "cell, attention", [("gru", None), ("lstm", "additive"), ("gru", "multiplicative")]
+)
+def test_it_is_the_equations_of_the_papers(cell, attention):
     layer = built(cell=cell, attention=attention, num_layers=2)
     x, memory, mask = vectors(B, T, D), vectors(B, S, M), padding_masks(B, S)
     states = first_states(layer)
@@ -57,10 +58,11 @@ def test_it_is_the_equations_of_the_papers(attention, cell):
         np.testing.assert_allclose(outputs[b], expected, atol=1e-5)
 
 
-@every_attention
-@pytest.mark.parametrize("cell", ["simple_rnn", "lstm"])
+@pytest.mark.parametrize(
+    "cell, attention", [("lstm", None), ("gru", "additive"), ("lstm", "multiplicative")]
+)
 def test_step_by_step_is_the_same_as_all_at_once_for_several_hypotheses(
-    attention, cell
+    cell, attention
 ):
     layer = built(cell=cell, attention=attention, num_layers=2)
     x, memory = vectors(B * K, T, D), vectors(B, S, M)

@@ -8,8 +8,9 @@ from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 B, S, D, U = 2, 7, 12, 8
 
 
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["one_way", "both_ways"])
-@pytest.mark.parametrize("cell", ["simple_rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    "cell, bidirectional", [("simple_rnn", True), ("gru", False), ("lstm", True)]
+)
 def test_it_is_the_equations_of_the_papers(cell, bidirectional):
     layer = RecurrentEncoder(U, num_layers=2, cell=cell, bidirectional=bidirectional)
     x, mask = vectors(B, S, D), padding_masks(B, S)

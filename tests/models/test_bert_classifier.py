@@ -51,7 +51,7 @@ def test_one_step_moves_the_bert_and_a_frozen_one_stays():
         model.bert.trainable = not frozen
         before = run(model.bert, ids)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(keras.optimizers.SGD(0.5), loss)
+        model.compile(keras.optimizers.SGD(0.5), loss, run_eagerly=True)
         logits = run(model, ids)
         model.train_on_batch(inputs, np.array([0, 1]))
         assert np.array_equal(run(model.bert, ids), before) == frozen

@@ -155,8 +155,8 @@ def test_a_model_learns_from_them_by_fit():
     )
     # Other tokens of a sentence tell the hidden one, so this is soon learned.
     batches = PretrainingBatches(
-        [[5 + n % 7] * 12 for n in range(60)], SPECIAL, DOCUMENTS, batch_size=16
-    )
+        [[5 + n % 7] * 12 for n in range(60)], SPECIAL, DOCUMENTS, batch_size=20
+    )  # of one shape, which is compiled once
     history = model.fit(batches, epochs=12, verbose=0).history
     assert history["tokens_perplexity"][-1] < 0.1 * history["tokens_perplexity"][0]
 
