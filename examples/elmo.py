@@ -385,7 +385,7 @@ def serve(encoder, classifier, tokenizer, senses, occurrences, options):
     found = served(text=tf.constant(texts))
     names = [word for word, _ in senses]
     for text, words, logits in zip(texts, found["words"], found["output"].numpy()):
-        for place, word in enumerate(words.numpy().astype(str)):
+        for place, word in enumerate(word.decode() for word in words.numpy()):
             if word in names:
                 first = names.index(word)
                 likelier = first + int(logits[place, first + 1] > logits[place, first])
