@@ -184,7 +184,7 @@ def make_optimizer(peak_rate, steps):
     """AdamW; a tenth of the steps up to the peak, then down to 0, as a cosine."""
     warm_up = max(1, steps // 10)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - warm_up, warmup_target=peak_rate, warmup_steps=warm_up
+        0.0, max(1, steps - warm_up), warmup_target=peak_rate, warmup_steps=warm_up
     )
     return keras.optimizers.AdamW(schedule, weight_decay=0.01, clipnorm=1.0)
 

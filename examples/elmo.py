@@ -14,7 +14,8 @@ well a linear classifier tells the senses, from ELMo's vectors at the word, and 
 skip-gram's of the words around it. Both have read all these sentences, though without
 their senses; the classifier is measured on sentences that it has not learned from, each
 once in five. In the folder `--out` is then `elmo.keras`, and a SavedModel that takes
-sentences and tells senses.
+sentences and tells senses. Stopped and started again, the training goes on from where
+it was.
 """
 
 import argparse
@@ -23,7 +24,6 @@ import functools
 import gzip
 import pathlib
 import re
-import time
 from typing import NamedTuple
 
 import keras
@@ -95,7 +95,6 @@ def parse_options():
     add("--out", type=pathlib.Path, default="saved_models/elmo")
     add("--d-model", type=int, default=96, help="width of a direction (default: 96)")
     add("--epochs", type=int, default=4, help="passes over the text (default: 4)")
-    add("--elmo", type=pathlib.Path, help="elmo.keras of an earlier run, not to train")
     add("--seed", type=int, default=0)
     options = parser.parse_args()
     options.text = options.text or news_articles()
@@ -160,17 +159,14 @@ def merged_senses(sentences):
 
 
 def trained(train, held_out, options):
-    """A language model of the text, learned now or before; prints its perplexity."""
+    """Learn a language model of the text, and print its perplexity."""
     counts = collections.Counter(word for words in train for word in words)
     vocabulary = [word for word, count in counts.most_common() if count >= 5]
     shared = {"max_characters": CHARACTERS, "batch_tokens": 1024, "num_widths": 4}
+    batches = ka.WordBatches(train, vocabulary, seed=options.seed, **shared)
     held_out = ka.WordBatches(held_out, vocabulary, shuffle=False, **shared)
-    if options.elmo:
-        elmo = keras.saving.load_model(options.elmo)
-    else:
-        batches = ka.WordBatches(train, vocabulary, seed=options.seed, **shared)
-        elmo = learn(batches, options)
-        elmo.save(options.out / "elmo.keras")
+    elmo = learn(batches, options)
+    elmo.save(options.out / "elmo.keras")
     found = elmo.evaluate(held_out, return_dict=True, verbose=0)
     print(f"{elmo.count_params():,} parameters, {len(vocabulary)} words to guess")
     for direction in DIRECTIONS:
@@ -197,9 +193,8 @@ def learn(batches, options):
         metrics={direction: ka.Perplexity() for direction in DIRECTIONS},
         jit_compile=False,
     )
-    started = time.process_time()
-    elmo.fit(batches, epochs=options.epochs, verbose=2)
-    print(f"trained in {time.process_time() - started:.0f} s of a CPU core")
+    resume = ka.ResumableTraining(options.out / "state", elmo, batches, every=40)
+    elmo.fit(**resume.fit_arguments(), epochs=options.epochs, verbose=2)
     return elmo
 
 
@@ -390,7 +385,7 @@ def serve(encoder, classifier, tokenizer, senses, occurrences, options):
     found = served(text=tf.constant(texts))
     names = [word for word, _ in senses]
     for text, words, logits in zip(texts, found["words"], found["output"].numpy()):
-        for place, word in enumerate(words.numpy().astype(str)):
+        for place, word in enumerate(word.decode() for word in words.numpy()):
             if word in names:
                 first = names.index(word)
                 likelier = first + int(logits[place, first + 1] > logits[place, first])

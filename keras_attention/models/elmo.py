@@ -1,4 +1,4 @@
-"""Characters of words (B, T, C) -> the words before and after each: logits (B, T, V)."""
+"""Characters of words (B, T, C) -> the words around each: logits (B, T, V) twice."""
 
 from itertools import zip_longest
 

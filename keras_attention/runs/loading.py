@@ -2,7 +2,7 @@
 
 import pathlib
 
-from keras_attention.export.translator import SETTINGS_FILE, Translator
+from keras_attention.export.translator import MODEL_FILE, SETTINGS_FILE, Translator
 from keras_attention.interop.marian import load_marian
 from keras_attention.interop.marian_config import CONFIG_FILE
 from keras_attention.models.transformer import Transformer
@@ -66,7 +66,7 @@ def require_model(folder):
             f"load_translator: got {folder}, but there is no such folder. Check the "
             f"path."
         )
-    if (folder / SETTINGS).exists() and not (folder / SETTINGS_FILE).exists():
+    if (folder / SETTINGS).exists() and not (folder / MODEL_FILE).exists():
         raise FileNotFoundError(
             f"load_translator: got the folder {folder}, but the training in it has not "
             f"come to its end, so there is no model yet. Let it go on by "

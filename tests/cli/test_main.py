@@ -404,6 +404,11 @@ def test_a_warning_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "keras-attention info: warning: mind the gap\n"
 
 
+def heed_ctrl_c():
+    """In the background, a shell has its programs ignore it, and theirs after them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
     folder = tmp_path / "run"
     command = [sys.executable, "-m", "keras_attention_cli", *train(corpus, folder)]
@@ -412,6 +417,7 @@ def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         try:
             for _ in range(12000):

@@ -77,7 +77,7 @@ def test_a_place_without_a_letter_is_padding_and_stays_finite(layer):
 
 @pytest.mark.parametrize("filters", [[], [[3]], [[1, 2, 3]]])
 def test_filters_that_are_none_are_refused(filters):
-    with pytest.raises(ValueError, match="got filters=.*of known width"):
+    with pytest.raises(ValueError, match="CharacterEmbedding: got filters=.*of known"):
         CharacterEmbedding(D, filters)
 
 

@@ -24,6 +24,5 @@ def test_most_of_the_input_is_carried_at_first():
     layer.gate.kernel.assign(zero_gate_weights)
     layer.transform.kernel.assign(zero_gate_weights)
     x = vectors(B, T, D)
-    np.testing.assert_allclose(
-        numpy(layer(x)), x * (1 - 1 / (1 + math.exp(2))), atol=1e-6
-    )
+    carried = x * (1 - 1 / (1 + math.exp(2)))
+    np.testing.assert_allclose(numpy(layer(x)), carried, atol=1e-6)

@@ -54,6 +54,7 @@ def test_a_folder_of_other_things_is_refused_by_what_it_lacks(tmp_path):
 
 def test_a_training_that_has_not_ended_has_no_model_yet(settings, tmp_path):
     claim(tmp_path, settings)
+    (tmp_path / "translator.json").touch()  # killed in the moment it wrote its model
     message = f"no model yet.*keras-attention train --out {tmp_path}.*average"
     with pytest.raises(FileNotFoundError, match=message):
         load_translator(tmp_path)
