@@ -195,7 +195,8 @@ class SentenceGraph:
         Returns:
             {"text": (B,), "source_pieces": (B, S), "target_pieces": (B, T), and the
             maps of each layer and head, float32: "encoder": (B, L, N, S, S),
-            "decoder": (B, L, N, T, T), "cross": (B, L, N, T, S)}.
+            "decoder": (B, L, N, T, T), "cross": (B, L, N, T, S)}, without those that
+            the model has not: a recurrence looks at nothing.
         """
         target_ids = self.search(source_ids).ids[:, 0, 1:]  # (B, T)
         maps = self.model.attention_maps(**teacher_forced(source_ids, target_ids))
@@ -206,6 +207,7 @@ class SentenceGraph:
             **{
                 kind: tf.cast(tf.stack(layers, axis=1), tf.float32)
                 for kind, layers in maps.items()
+                if layers
             },
         }
 

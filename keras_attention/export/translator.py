@@ -19,7 +19,7 @@ from keras_attention.export.replaced_folder import replaced_folder
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.warm_up import write_warm_up_requests
 from keras_attention.layers.requirements import require_positive
-from keras_attention.models.attention_maps import AttentionMaps
+from keras_attention.models.attention_maps import KINDS, AttentionMaps
 from keras_attention.text.marian_tokenizer import load_tokenizer
 from keras_attention.training.replaced_file import replaced_file
 
@@ -272,8 +272,9 @@ class Translator:
             An `AttentionMaps` for each text; None for one without any token.
 
         Raises:
-            TypeError, ValueError: As for a call.
+            TypeError, ValueError: As for a call; or the model has no attention.
         """
+        require_attention(self.model, "a question for attention maps")
         found = self._in_batches(require_texts(texts), self._looked, batch_size)
         return [None if one is None else attention_maps(one) for one in found]
 
@@ -537,14 +538,13 @@ def alignment(found, layer, head):
 def attention_maps(found):
     """What was found for one text -> its `AttentionMaps`."""
     source, target = pieces_of(found)
-    source_length, target_length = len(source), len(target)
-    return AttentionMaps(
-        source,
-        target,
-        found["encoder"][:, :, :source_length, :source_length],
-        found["decoder"][:, :, :target_length, :target_length],
-        found["cross"][:, :, :target_length, :source_length],
-    )
+    lengths = {"source": len(source), "target": len(target), "written": len(target)}
+    maps = {
+        kind: found[kind][:, :, : lengths[looking], : lengths[looked_at]]
+        for kind, (looking, looked_at) in KINDS.items()
+        if kind in found
+    }
+    return AttentionMaps(source, target, **maps)
 
 
 def pieces_of(found):

@@ -100,6 +100,13 @@ def test_an_alignment_has_one_layer_and_one_head(translator):
         translator.align(["keras"], head=1)
 
 
+def test_of_a_recurrence_there_are_maps_of_the_source_alone(translator):
+    [maps] = translator.attention_maps(["keras"])
+    [aligned] = translator.align(["keras"])
+    assert maps.kinds == ("cross",)
+    np.testing.assert_allclose(maps.matrix("cross"), aligned.weights, atol=1e-6)
+
+
 def test_coverage_is_that_of_the_attention(translator):
     covering = random_translator(make=recurrent, coverage_penalty=0.5)
     assert covering(WORDS) != translator(WORDS)
@@ -122,6 +129,9 @@ def test_without_attention_there_is_no_alignment(blind):
     message = "Translator: got a question for an alignment and a model with attention="
     with pytest.raises(ValueError, match=message):
         blind.align(WORDS)
+    message = "Translator: got a question for attention maps and a model with attention"
+    with pytest.raises(ValueError, match=message):
+        blind.attention_maps(WORDS)
 
 
 def test_without_attention_nothing_can_be_covered():
