@@ -71,7 +71,7 @@ from keras_attention.models.elmo import Elmo
 from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
-from keras_attention.plots.attention import plot_attention
+from keras_attention.plots.attention_figure import plot_attention
 from keras_attention.plots.attention_page import attention_page
 from keras_attention.plots.learning_curves import plot_learning_curves
 from keras_attention.plots.positions import plot_positions

@@ -64,7 +64,7 @@ def drawn(options):
         from keras_attention.runs.run_folder import LOG
 
         return plot_learning_curves(options.model / LOG)
-    from keras_attention.plots.attention import plot_attention
+    from keras_attention.plots.attention_figure import plot_attention
 
     return plot_attention(
         load(options), options.text, options.kind, options.layer, options.head

@@ -76,7 +76,7 @@ def run(options, answers):
 
 def load(options):
     """The translator, with what the options say of its search."""
-    from keras_attention.runs.loading import load_translator
+    from keras_attention.runs.model_folder import load_translator
 
     said = {
         "beam_size": options.beam_size,

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from keras_attention.plots.attention import maps_of, visible
+from keras_attention.plots.attention_figure import maps_of, visible
 from keras_attention.training.replaced_file import replaced_file
 
 TEMPLATE = "attention_page.html"

@@ -12,7 +12,7 @@ import pytest
 
 from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.plots.attention_page import TEMPLATE, attention_page, page
-from tests.plots.test_attention import random_maps
+from tests.plots.test_attention_figure import random_maps
 
 BREAKERS = ["</script><b>", "<!--", "'\"&", "{{data}}", "\u2028", "▁שלום", "\x00"]
 DATA = r'<script type="application/json" id="data">(.*?)</script>'

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.models.attention_maps import AttentionMaps
-from keras_attention.plots.attention import plot_attention
+from keras_attention.plots.attention_figure import plot_attention
 from keras_attention.plots.fonts import characters_of, known_font_with_most
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
