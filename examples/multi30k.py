@@ -86,7 +86,9 @@ def main():
         options, model, tokenizer, batches, valid_batches, epochs, splits["val"]
     )
     print(f"Trained for {(time.perf_counter() - started) / 60:.0f} minutes.")
-    plot(history, options.bleu_every, options.out / "curves.png")
+    curves = ka.plot_learning_curves(history, every=options.bleu_every)
+    curves.savefig(options.out / "curves.png", dpi=150)
+    print(f"{options.out / 'curves.png'}: the curves of the training")
 
     mean = ka.average_checkpoints(checkpoints.paths, options.out / "mean.weights.h5")
     model.load_weights(mean)
@@ -189,7 +191,7 @@ def build(options, vocab_size, accumulated, road):
 
 
 def train(options, model, tokenizer, batches, valid_batches, epochs, valid_lines):
-    """Fit, watched and resumable. Returns the logs by name, and the checkpoints."""
+    """Fit, watched and resumable. Returns the history, and the checkpoints."""
     checkpoints = ka.Checkpoints(options.out / "checkpoints", keep=options.averaged)
     bleu = ka.BleuCallback(
         ka.Translator(model, tokenizer, tokenizer, beam_size=1),
@@ -210,27 +212,7 @@ def train(options, model, tokenizer, batches, valid_batches, epochs, valid_lines
         validation_data=valid_batches,
         verbose=2,
     )
-    return history.history, checkpoints
-
-
-def plot(history, every, path):
-    """Draw the loss of each epoch, and BLEU, measured `every` so many."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, (losses, bleu) = plt.subplots(1, 2, figsize=(10, 4))
-    for name, label in {"loss": "learned from", "val_loss": "held out"}.items():
-        losses.plot(range(1, len(history[name]) + 1), history[name], label=label)
-    losses.set(xlabel="epoch", ylabel="loss in nats per token")
-    losses.legend()
-    measured = history.get("val_bleu", [])
-    bleu.plot([every * (i + 1) for i in range(len(measured))], measured, marker=".")
-    bleu.set(xlabel="epoch", ylabel="BLEU, held out, greedy")
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    plt.close(figure)
-    print(f"{path}: loss and BLEU of each epoch")
+    return history, checkpoints
 
 
 def report(translator, split, sources, references, options):

@@ -19,11 +19,8 @@ import sys
 import time
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 import keras_attention as ka
-from keras_attention.special_tokens import END, START
 
 DEFAULT_WORDS = "transformer attention keras seoul encoder decoder colonel".split()
 
@@ -88,7 +85,9 @@ def main():
         print(f"phoneme error rate  {phoneme_errors:6.2%}")
 
     with phase("Drawing the attention"):
-        plot_attention(model, translator, options.words_to_say[0], options.plot)
+        figure = ka.plot_attention(translator, options.words_to_say[0])
+        options.plot.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(options.plot, dpi=150)
         print(f"{options.plot}: where each phoneme looks")
 
     with phase("Exporting"):
@@ -239,35 +238,6 @@ def edit_distance(first, second):
                 min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b)),
             )
     return row[-1]
-
-
-def plot_attention(model, translator, word, path):
-    """Draw, for one word, which letters the decoder looks at for each phoneme."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    [answer] = translator([word])
-    source = translator.source_tokenizer.tokenize([word]).to_tensor()
-    target = translator.target_tokenizer.tokenize([answer]).to_tensor()
-    source_ids = tf.concat([source, [[END]]], axis=1)
-    target_ids = tf.concat([[[START]], target], axis=1)
-    maps = model.attention_maps(source_ids, target_ids)["cross"]  # [(1, N, T, S), ...]
-    weights = np.mean([np.asarray(tf.cast(m[0], "float32")) for m in maps], axis=(0, 1))
-
-    letters, phonemes = [*word, "END"], [*answer.split(), "END"]
-    figure, axes = plt.subplots(
-        figsize=(1 + 0.5 * len(letters), 1 + 0.45 * len(phonemes))
-    )
-    axes.imshow(weights, cmap="Blues", vmin=0)
-    axes.set_xticks(range(len(letters)), letters)
-    axes.set_yticks(range(len(phonemes)), phonemes)
-    axes.xaxis.tick_top()
-    axes.set_title("Where each phoneme looks (mean of all layers and heads)")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    plt.close(figure)
 
 
 def ask(export, words):

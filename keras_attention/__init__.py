@@ -39,22 +39,49 @@ from keras_attention.embeddings.pretrained_embedding import (
     Coverage,
     pretrained_embedding,
 )
-from keras_attention.embeddings.projection import plot_word_vectors
 from keras_attention.embeddings.word2vec import train_word2vec
+from keras_attention.layers.additive_attention import AdditiveAttention
+from keras_attention.layers.bidirectional_lstm import BidirectionalLSTM
+from keras_attention.layers.character_embedding import CharacterEmbedding
 from keras_attention.layers.decoder_layer import DecoderLayer
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
+from keras_attention.layers.gather_positions import GatherPositions
+from keras_attention.layers.highway import Highway
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
+from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
+from keras_attention.layers.output_bias import OutputBias
 from keras_attention.layers.positional_encoding import PositionalEncoding
+from keras_attention.layers.recurrent_decoder import RecurrentDecoder
+from keras_attention.layers.recurrent_encoder import RecurrentEncoder
 from keras_attention.layers.residual import Residual
+from keras_attention.layers.scalar_mix import ScalarMix
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.models.bert import Bert
+from keras_attention.models.bert_classifier import BertClassifier
+from keras_attention.models.bert_pretraining import BertPretraining
+from keras_attention.models.bert_tagger import BertTagger
+from keras_attention.models.classifier import TextClassifier
+from keras_attention.models.elmo import Elmo
+from keras_attention.models.language_model import LanguageModel
+from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
+from keras_attention.plots.attention_figure import plot_attention
+from keras_attention.plots.attention_page import attention_page
+from keras_attention.plots.learning_curves import plot_learning_curves
+from keras_attention.plots.positions import plot_positions
+from keras_attention.plots.quality import plot_quality_by_length
+from keras_attention.plots.word_vectors import plot_word_vectors
+from keras_attention.text.line_batches import LineBatches
+from keras_attention.text.pretraining_batches import PretrainingBatches
+from keras_attention.text.spelling import spell
 from keras_attention.text.token_batches import TokenBatches
+from keras_attention.text.word_batches import WordBatches
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.averaging import average_checkpoints
 from keras_attention.training.bad_loss import StopOnBadLoss
@@ -76,12 +103,21 @@ ON_USE = {
     "translation_dataset": "keras_attention.text.dataset",
     "read_sentence_pairs": "keras_attention.text.corpus",
     "WordPieceTokenizer": "keras_attention.text.wordpiece",
+    "CharacterTokenizer": "keras_attention.text.character_tokenizer",
     "Translator": "keras_attention.export.translator",
     "SentenceEncoder": "keras_attention.export.sentence_encoder",
+    "SentenceClassifier": "keras_attention.export.sentence_classifier",
+    "TextGenerator": "keras_attention.export.text_generator",
+    "BertTextClassifier": "keras_attention.export.bert_text_classifier",
+    "BertWordTagger": "keras_attention.export.bert_word_tagger",
+    "TextModel": "keras_attention.export.text_model",
     "MarianTokenizer": "keras_attention.text.marian_tokenizer",
     "load_marian": "keras_attention.interop.marian",
     "save_marian": "keras_attention.interop.marian",
     "load_bert": "keras_attention.interop.hugging_face_bert",
+    "load_bert_pretraining": "keras_attention.interop.hugging_face_bert",
+    "load_bert_classifier": "keras_attention.interop.hugging_face_bert",
+    "load_bert_tagger": "keras_attention.interop.hugging_face_bert",
     "write_warm_up_requests": "keras_attention.export.warm_up",
 }
 
@@ -89,9 +125,14 @@ __all__ = [
     "SubwordTokenizer",
     "MarianTokenizer",
     "WordPieceTokenizer",
+    "CharacterTokenizer",
     "read_sentence_pairs",
     "translation_dataset",
     "TokenBatches",
+    "LineBatches",
+    "PretrainingBatches",
+    "spell",
+    "WordBatches",
     "train_word2vec",
     "train_fasttext",
     "train_glove",
@@ -103,6 +144,12 @@ __all__ = [
     "PositionalEncoding",
     "LearnedPositionalEncoding",
     "SegmentEncoding",
+    "GatherPositions",
+    "OutputBias",
+    "CharacterEmbedding",
+    "Highway",
+    "BidirectionalLSTM",
+    "ScalarMix",
     "MultiHeadSelfAttention",
     "MultiHeadCrossAttention",
     "FeedForward",
@@ -110,8 +157,19 @@ __all__ = [
     "Residual",
     "EncoderLayer",
     "DecoderLayer",
+    "AdditiveAttention",
+    "MultiplicativeAttention",
+    "RecurrentEncoder",
+    "RecurrentDecoder",
     "Transformer",
+    "RecurrentSeq2Seq",
     "Bert",
+    "LanguageModel",
+    "TextClassifier",
+    "BertPretraining",
+    "BertClassifier",
+    "BertTagger",
+    "Elmo",
     "set_fast_road",
     "FastRoad",
     "MaskedCrossentropy",
@@ -142,10 +200,24 @@ __all__ = [
     "SearchSettings",
     "Translator",
     "SentenceEncoder",
+    "SentenceClassifier",
+    "TextGenerator",
+    "BertTextClassifier",
+    "BertWordTagger",
+    "TextModel",
     "load_marian",
     "save_marian",
     "load_bert",
+    "load_bert_pretraining",
+    "load_bert_classifier",
+    "load_bert_tagger",
     "write_warm_up_requests",
+    "AttentionMaps",
+    "plot_attention",
+    "attention_page",
+    "plot_positions",
+    "plot_learning_curves",
+    "plot_quality_by_length",
 ]
 
 

@@ -24,8 +24,7 @@ def add_options(parser):
         type=pathlib.Path,
         nargs="?",
         metavar="MODEL",
-        help="folder that train wrote, or in Marian's format; none with "
-        "--translations",
+        help="folder that train wrote, or in Marian's format; none with --translations",
     )
     add("--source", metavar="FILE", help="sentences, or pairs with a tab between them")
     add("--target", metavar="FILE", help="their translations by people, line by line")
@@ -66,7 +65,7 @@ def run(options, answers):
 
 def translate(options, sources):
     """What the model makes of the sources; kept in a file where that is wanted."""
-    from keras_attention.runs.loading import load_translator
+    from keras_attention.runs.model_folder import load_translator
     from keras_attention.training.replaced_file import replaced_file
 
     translator = load_translator(options.model)

@@ -73,7 +73,7 @@ def run(options, answers):
     start_keras(options.debug)
     from keras_attention.interop.marian import save_marian
     from keras_attention.runs.lines import lines_of
-    from keras_attention.runs.loading import load_translator
+    from keras_attention.runs.model_folder import load_translator
 
     if "warm_up" in serving:
         serving["warm_up"] = list(lines_of([options.warm_up]))

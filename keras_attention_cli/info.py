@@ -27,8 +27,8 @@ def add_options(parser):
 
 def run(options, answers):
     start_keras(options.debug)
-    from keras_attention.runs.loading import load_translator
     from keras_attention.runs.description import describe
+    from keras_attention.runs.model_folder import load_translator
 
     description = describe(load_translator(options.model))
     if options.json:

@@ -10,7 +10,16 @@ import sys
 import traceback
 import warnings
 
-from keras_attention_cli import average, evaluate, export, info, train, translate, tune
+from keras_attention_cli import (
+    average,
+    evaluate,
+    export,
+    info,
+    plot,
+    train,
+    translate,
+    tune,
+)
 
 COMMANDS = {
     "train": train,
@@ -20,6 +29,7 @@ COMMANDS = {
     "export": export,
     "tune": tune,
     "info": info,
+    "plot": plot,
 }
 
 DESCRIPTION = """\

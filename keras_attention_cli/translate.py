@@ -76,7 +76,7 @@ def run(options, answers):
 
 def load(options):
     """The translator, with what the options say of its search."""
-    from keras_attention.runs.loading import load_translator
+    from keras_attention.runs.model_folder import load_translator
 
     said = {
         "beam_size": options.beam_size,
@@ -86,14 +86,14 @@ def load(options):
     return load_translator(options.model, **said)
 
 
-def translated(translator, texts, number, options):
+def translated(translator, texts, first, options):
     """Lines to print for texts, the first of which is that number."""
     common = {"batch_size": options.batch_size, "verbose": int(sys.stderr.isatty())}
     if not options.scores and not options.n_best:
         yield from map(flat, translator(texts, **common))
         return
     found = translator.n_best(texts, options.n_best or 1, **common)
-    for number, translations in enumerate(found, start=number):
+    for number, translations in enumerate(found, start=first):
         for one in translations:
             where = f"{number}\t" if options.n_best else ""
             yield f"{where}{one.score:.4f}\t{flat(one.text)}"

@@ -57,7 +57,15 @@ UPSTREAM = {
         "tuning",
         "special_tokens",
     },
-    "plots": {"training", "decoding", "models", "layers", "special_tokens"},
+    "testing": set(),
+    "plots": {
+        "training",
+        "decoding",
+        "models",
+        "embeddings",
+        "layers",
+        "special_tokens",
+    },
 }
 EVERYTHING = {*UPSTREAM, "__init__"}
 MAY_IMPORT_TENSORFLOW = {"text", "export"}

@@ -13,7 +13,16 @@ from keras import ops
 import keras_attention as ka
 
 PACKAGE = pathlib.Path(ka.__file__).parent
-STAGES = ["layers", "embeddings", "models", "training", "decoding", "tuning"]
+STAGES = [
+    "layers",
+    "embeddings",
+    "models",
+    "training",
+    "decoding",
+    "tuning",
+    "plots",
+    "testing",
+]
 
 
 def objects_with_examples():

@@ -94,11 +94,43 @@ def sample(
     require_room("sample", max_length)
     start_ids = ops.convert_to_tensor(start_ids, dtype="int32")
     require_one_per_sentence("sample", "start_ids", start_ids)
+    shape = (ops.shape(start_ids)[0], max_length)
+    return sample_at(
+        keras.random.uniform(shape, dtype="float32", seed=int(seed)),
+        next_logits,
+        start_ids,
+        end_id=end_id,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        length_limits=length_limits,
+        constraints=constraints,
+        cache=cache,
+    )
+
+
+def sample_at(
+    uniforms,
+    next_logits,
+    start_ids,
+    *,
+    end_id=END,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    length_limits=None,
+    constraints=(),
+    cache=(),
+):
+    """Do what `sample` does, at numbers (B, T) in [0, 1) that were drawn before.
+
+    The temperature may be a scalar tensor here, as in a served graph, where it is not
+    checked.
+    """
+    max_length = ops.shape(uniforms)[1]
     limits = limits_or_default(length_limits, start_ids, max_length)
     require_one_per_sentence("sample", "length_limits", limits)
     ids = start_buffer(start_ids, max_length)  # (B, T)
-    uniforms = keras.random.uniform(ops.shape(ids), dtype="float32", seed=int(seed))
-
     sentences = ops.arange(ops.shape(start_ids)[0], dtype="int32")  # (B,)
 
     def unfinished(step, ids, finished, cache):

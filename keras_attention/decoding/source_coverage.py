@@ -48,7 +48,7 @@ def coverage_penalty(coverage, weight):
 
     Source:
         Wu et al., 2016, section 7, equation 14. Departures: its p_ij are those of the
-        one attention of its model, here means over the Transformer's layers and heads;
+        one attention of its model, here means over all layers and heads;
         a coverage below 0.001 counts as that much.
     """
     return weight * ops.sum(ops.log(ops.clip(coverage, LEAST_COVERAGE, 1.0)), axis=-1)
@@ -58,7 +58,7 @@ def covering(model):
     """Let a model keep count of what it has looked at.
 
     Args:
-        model: A `Transformer`.
+        model: A `Transformer`, or a `RecurrentSeq2Seq` with attention.
 
     Returns:
         next_logits: `(ids, step, (cache, coverage), memory)`, as a search takes it; the

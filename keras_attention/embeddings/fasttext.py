@@ -1,17 +1,19 @@
 """Sentences of words -> fastText vectors, of words and parts; trained by gensim."""
 
+from collections.abc import Iterable, Sequence
+
 from keras_attention.embeddings.gensim_models import train_by_gensim
 
 
 def train_fasttext(
-    sentences,
-    d_model=100,
-    window=5,
-    min_count=5,
-    epochs=5,
-    skip_gram=False,
-    seed=0,
-    workers=1,
+    sentences: Iterable[Sequence[str]],
+    d_model: int = 100,
+    window: int = 5,
+    min_count: int = 5,
+    epochs: int = 5,
+    skip_gram: bool = False,
+    seed: int = 0,
+    workers: int = 1,
     **options,
 ):
     """Learn a vector for each word and each run of letters in one.
@@ -32,7 +34,7 @@ def train_fasttext(
         that was not in the text has its vector, too.
 
     Raises:
-        As `train_word2vec`.
+        TypeError, ValueError, ImportError: As `train_word2vec`.
 
     Source:
         Bojanowski et al., 2017, "Enriching Word Vectors with Subword Information".

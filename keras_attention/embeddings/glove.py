@@ -1,5 +1,7 @@
 """Sentences of words -> GloVe vectors: a least squares fit to counts, by Keras."""
 
+from collections.abc import Iterable, Sequence
+
 import keras
 import numpy as np
 from keras import ops
@@ -15,17 +17,17 @@ from keras_attention.layers.requirements import require_positive
 
 
 def train_glove(
-    sentences,
-    d_model=100,
-    window=10,
-    min_count=5,
-    epochs=25,
-    x_max=100.0,
-    alpha=0.75,
-    learning_rate=0.05,
-    batch_size=4096,
-    seed=0,
-    verbose=0,
+    sentences: Iterable[Sequence[str]],
+    d_model: int = 100,
+    window: int = 10,
+    min_count: int = 5,
+    epochs: int = 25,
+    x_max: float = 100.0,
+    alpha: float = 0.75,
+    learning_rate: float = 0.05,
+    batch_size: int = 4096,
+    seed: int = 0,
+    verbose: int = 0,
 ):
     """Learn a vector for each word by fitting how often it stands near each other one.
 
@@ -48,7 +50,7 @@ def train_glove(
         `gensim.models.KeyedVectors`, the most frequent words first.
 
     Raises:
-        As `train_word2vec`; ValueError, too, if no two words stand together.
+        TypeError, ValueError: As `train_word2vec`; or no two words stand together.
 
     Source:
         Pennington et al., 2014, "GloVe: Global Vectors for Word Representation",

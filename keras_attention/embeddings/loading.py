@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import gzip
+import os
 import pathlib
 import re
 import shutil
@@ -24,7 +25,9 @@ WIDE_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LOOK = 1 << 16
 
 
-def load_word_vectors(path, encoding="utf-8", errors="strict"):
+def load_word_vectors(
+    path: str | os.PathLike, encoding: str = "utf-8", errors: str = "strict"
+):
     """Load word vectors from a file; its format is seen from what is in it.
 
     word2vec as text (first line: how many words, how many numbers each) or binary;

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -14,7 +15,13 @@ START_OF_WORD = "\u2581"
 NAMED = 10
 
 
-def pretrained_embedding(vectors, vocabulary, counts=None, trainable=False, seed=0):
+def pretrained_embedding(
+    vectors,
+    vocabulary,
+    counts: Mapping[str, int] | None = None,
+    trainable: bool = False,
+    seed: int = 0,
+) -> tuple[keras.layers.Embedding, "Coverage"]:
     """Make an embedding layer of word vectors learned beforehand.
 
     Row 4 + n is the vector of word n. A word without one gets the mean of its character

@@ -1,17 +1,19 @@
 """Sentences of words -> word2vec vectors: CBOW and skip-gram, trained by gensim."""
 
+from collections.abc import Iterable, Sequence
+
 from keras_attention.embeddings.gensim_models import train_by_gensim
 
 
 def train_word2vec(
-    sentences,
-    d_model=100,
-    window=5,
-    min_count=5,
-    epochs=5,
-    skip_gram=False,
-    seed=0,
-    workers=1,
+    sentences: Iterable[Sequence[str]],
+    d_model: int = 100,
+    window: int = 5,
+    min_count: int = 5,
+    epochs: int = 5,
+    skip_gram: bool = False,
+    seed: int = 0,
+    workers: int = 1,
     **options,
 ):
     """Learn a vector for each word by guessing words from their neighbours.

@@ -26,7 +26,7 @@ class SentenceGraph:
     number of them fits into memory.
 
     Args:
-        model: A `Transformer`.
+        model: A `Transformer` or a `RecurrentSeq2Seq`.
         source_tokenizer: Tokenizer of its source vocabulary.
         target_tokenizer: Tokenizer of its target vocabulary.
         settings: `SearchSettings`.
@@ -181,13 +181,34 @@ class SentenceGraph:
 
     def align_ids(self, source_ids):
         """Ids (B, S) -> the best translations, and all maps (B, L, N, T, S) of them."""
+        found = self.look_ids(source_ids)
+        return {
+            "text": found["text"],
+            "source_pieces": found["source_pieces"],
+            "target_pieces": found["target_pieces"],
+            "maps": found["cross"],
+        }
+
+    def look_ids(self, source_ids):
+        """Ids (B, S) -> the best translations, and where everything in them looks.
+
+        Returns:
+            {"text": (B,), "source_pieces": (B, S), "target_pieces": (B, T), and the
+            maps of each layer and head, float32: "encoder": (B, L, N, S, S),
+            "decoder": (B, L, N, T, T), "cross": (B, L, N, T, S)}, without those that
+            the model has not: a recurrence looks at nothing.
+        """
         target_ids = self.search(source_ids).ids[:, 0, 1:]  # (B, T)
         maps = self.model.attention_maps(**teacher_forced(source_ids, target_ids))
         return {
             "text": self.target_tokenizer.detokenize(target_ids),
             "source_pieces": self.source_tokenizer.ids_to_pieces(source_ids),
             "target_pieces": self.target_tokenizer.ids_to_pieces(target_ids),
-            "maps": tf.cast(tf.stack(maps["cross"], axis=1), tf.float32),
+            **{
+                kind: tf.cast(tf.stack(layers, axis=1), tf.float32)
+                for kind, layers in maps.items()
+                if layers
+            },
         }
 
     def pieces(self, text):

@@ -13,12 +13,13 @@ import tensorflow as tf
 from keras_attention.decoding.sampling import sample
 from keras_attention.decoding.scoring import Scores
 from keras_attention.decoding.search_settings import SearchSettings
-from keras_attention.export.frozen_transformer import freeze
+from keras_attention.export.frozen_model import freeze
 from keras_attention.export.numeric_format import require_numeric_format
 from keras_attention.export.replaced_folder import replaced_folder
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.warm_up import write_warm_up_requests
 from keras_attention.layers.requirements import require_positive
+from keras_attention.models.attention_maps import KINDS, AttentionMaps
 from keras_attention.text.marian_tokenizer import load_tokenizer
 from keras_attention.training.replaced_file import replaced_file
 
@@ -32,8 +33,6 @@ FORMAT = 2
 EXPORTED = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
 
 IDS = tf.TensorSpec((None, None), tf.int32)
-# What TensorFlow Serving does with the texts it warms up with.
-WARMED_UP = ("serving_default", "greedy", "n_best", "score", "attention")
 TEXT_INPUTS = ("text", "target")
 
 
@@ -69,7 +68,7 @@ class Alignment(NamedTuple):
 
 
 class Translator:
-    """Translate sentences with a trained Transformer.
+    """Translate sentences with a trained model.
 
     Sentences are cut into pieces, encoded, searched for and put together again in one
     graph of TensorFlow, here and in the exported SavedModel. No sentence's answer
@@ -77,7 +76,7 @@ class Translator:
     as they are now; the export keeps those of its day, and is the faster one.
 
     Args:
-        model: A `Transformer`.
+        model: A `Transformer` or a `RecurrentSeq2Seq`.
         source_tokenizer: `SubwordTokenizer` of the model's source vocabulary, or a
             `MarianTokenizer`.
         target_tokenizer: The same of the model's target vocabulary; may be the same
@@ -90,7 +89,7 @@ class Translator:
     Raises:
         RuntimeError: On another backend than TensorFlow.
         ValueError: If a tokenizer does not fit the model's vocabulary, or a setting
-            is out of its range.
+            is out of its range, or needs attention that the model has not.
 
     Example:
 
@@ -114,6 +113,10 @@ class Translator:
         require_positive("Translator", max_source_length=max_source_length)
         self.settings = SearchSettings(**settings)
         require_in_vocabulary(self.settings, model.config["target_vocab_size"])
+        if self.settings.coverage_penalty:
+            require_attention(
+                model, f"coverage_penalty={self.settings.coverage_penalty}"
+            )
         self.model = model
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
@@ -248,15 +251,32 @@ class Translator:
             An `Alignment` for each text; None for one without any token.
 
         Raises:
-            TypeError, ValueError: As for a call; or there is no such layer or head.
+            TypeError, ValueError: As for a call; or there is no such layer or head, or
+                no attention at all.
         """
-        config = self.model.config
-        require_one_of(
-            "layer", layer, config["num_decoder_layers"] or config["num_layers"]
-        )
-        require_one_of("head", head, config["num_heads"])
+        require_attention(self.model, "a question for an alignment")
+        num_layers, num_heads = self.model.cross_attention_shape
+        require_one_of("layer", layer, num_layers)
+        require_one_of("head", head, num_heads)
         found = self._in_batches(require_texts(texts), self._aligned, batch_size)
         return [None if one is None else alignment(one, layer, head) for one in found]
+
+    def attention_maps(self, texts, batch_size=64):
+        """Translate sentences, and show where every head of every layer looks.
+
+        Args:
+            texts: List, tuple or array of str.
+            batch_size: Sentences translated at once.
+
+        Returns:
+            An `AttentionMaps` for each text; None for one without any token.
+
+        Raises:
+            TypeError, ValueError: As for a call; or the model has no attention.
+        """
+        require_attention(self.model, "a question for attention maps")
+        found = self._in_batches(require_texts(texts), self._looked, batch_size)
+        return [None if one is None else attention_maps(one) for one in found]
 
     def get_config(self):
         """The settings, as the constructor takes them."""
@@ -330,7 +350,8 @@ class Translator:
         * `n_best`: `text`, `scores` and `log_probs` (B, beam_size), best first
         * `score`: takes also `target`, strings (B,); `scores` and `log_probs` (B,)
         * `attention`: `text` (B,), `source_pieces` (B, S), `target_pieces` (B, T), and
-          `attention` (B, T, S), where each target piece looks
+          `attention` (B, T, S), where each target piece looks; a model without
+          attention has no such signature
 
         What was exported there before is replaced, but only when the new one is whole.
 
@@ -355,9 +376,10 @@ class Translator:
         require_positive("Translator.export", batch_size=batch_size)
         with replaced_folder("Translator.export", folder, EXPORTED) as aside:
             graph = self.graph(freeze(self.model, dtype), batch_size)
-            tf.saved_model.save(Served(graph), str(aside), signatures(graph))
+            served = signatures(graph)
+            tf.saved_model.save(Served(graph), str(aside), served)
             if warm_up:
-                write_warm_up_requests(aside, warm_up, WARMED_UP)
+                write_warm_up_requests(aside, warm_up, tuple(served))
 
     def _in_batches(self, texts, translate, batch_size, verbose=0, more=None):
         """Translate texts of like length together, and return results in order.
@@ -445,6 +467,10 @@ class Translator:
     def _aligned(self):
         return graph_function(self._graph.align_ids, IDS)
 
+    @functools.cached_property
+    def _looked(self):
+        return graph_function(self._graph.look_ids, IDS)
+
 
 class Served(tf.Module):
     """What a SavedModel's graphs capture: the tokenizers' resources, the weights.
@@ -470,8 +496,9 @@ def signatures(graph):
         "greedy": graph_function(graph.greedy, text),
         "n_best": graph_function(graph.n_best, text),
         "score": graph_function(graph.score, text, target),
-        "attention": graph_function(graph.attention, text),
     }
+    if has_attention(graph.model):
+        functions["attention"] = graph_function(graph.attention, text)
     return {
         name: function.get_concrete_function() for name, function in functions.items()
     }
@@ -500,15 +527,32 @@ def translations(found):
 
 def alignment(found, layer, head):
     """What was found for one text -> an `Alignment`."""
-    source, target = [
-        [as_text(piece) for piece in found[name] if piece]
-        for name in ("source_pieces", "target_pieces")
-    ]
+    source, target = pieces_of(found)
     maps = found["maps"]  # (L, N, T, S)
     maps = maps.mean(axis=0) if layer is None else maps[layer]  # (N, T, S)
     weights = maps.mean(axis=0) if head is None else maps[head]  # (T, S)
     weights = weights[: len(target), : len(source)]
     return Alignment(as_text(found["text"]), source, target, weights)
+
+
+def attention_maps(found):
+    """What was found for one text -> its `AttentionMaps`."""
+    source, target = pieces_of(found)
+    lengths = {"source": len(source), "target": len(target), "written": len(target)}
+    maps = {
+        kind: found[kind][:, :, : lengths[looking], : lengths[looked_at]]
+        for kind, (looking, looked_at) in KINDS.items()
+        if kind in found
+    }
+    return AttentionMaps(source, target, **maps)
+
+
+def pieces_of(found):
+    """What was found for one text -> the pieces of source and target, no padding."""
+    return [
+        [as_text(piece) for piece in found[name] if piece]
+        for name in ("source_pieces", "target_pieces")
+    ]
 
 
 def require_tensorflow():
@@ -530,6 +574,22 @@ def require_fitting(model, side, tokenizer):
             f"Translator: got a {side}_tokenizer of {tokenizer.vocab_size} pieces and "
             f"a model with {side}_vocab_size={vocab_size}, but each id must mean the "
             f"same to both. Use the tokenizer that the model was trained with."
+        )
+
+
+def has_attention(model):
+    """Whether a model looks at the source while it writes."""
+    num_layers, _ = model.cross_attention_shape
+    return num_layers > 0
+
+
+def require_attention(model, wish):
+    """Raise ValueError unless a model has the attention that a wish is about."""
+    if not has_attention(model):
+        raise ValueError(
+            f"Translator: got {wish} and a model with attention=None, but that is "
+            f"about what the model looks at, and it looks at nothing. Use a model with "
+            f"attention, or leave it out."
         )
 
 

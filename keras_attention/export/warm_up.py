@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -10,7 +11,11 @@ WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_REQUESTS = 1000
 
 
-def write_warm_up_requests(folder, texts, signatures=("serving_default",)):
+def write_warm_up_requests(
+    folder: str | os.PathLike,
+    texts: Sequence[str],
+    signatures: Sequence[str] = ("serving_default",),
+):
     """Let TensorFlow Serving answer some requests before it says a model is ready.
 
     TensorFlow prepares much of its work at the first use, so the first answers of a

@@ -1,11 +1,15 @@
-"""A folder of BERT's in Hugging Face's format -> a Bert and its tokenizer."""
+"""A folder of BERT's in Hugging Face's format -> a Bert, or one with a head."""
 
+import dataclasses
 import json
 import pathlib
 
 from keras_attention.interop.marian_weights import Part, TensorReader, layer_weights
 from keras_attention.interop.tensor_file import find_tensor_file, read_tensors
 from keras_attention.models.bert import Bert
+from keras_attention.models.bert_classifier import BertClassifier
+from keras_attention.models.bert_pretraining import BertPretraining
+from keras_attention.models.bert_tagger import BertTagger
 from keras_attention.text.wordpiece import WordPieceTokenizer
 
 OWNER = "load_bert"
@@ -28,8 +32,11 @@ EXPECTED = {
     "hidden_act": "gelu",
     "position_embedding_type": "absolute",
 }
+# What transformers calls two classes that nobody named, and does not write down.
+UNNAMED = {"0": "LABEL_0", "1": "LABEL_1"}
 # Tensors of what stands on top of the encoder, and of what is no weight.
-LEFT_OUT = ("pooler.", "cls.", "embeddings.position_ids")
+ON_TOP = ("pooler.", "cls.", "classifier.", "embeddings.position_ids")
+WORDS = "embeddings.word_embeddings.weight"
 
 
 def load_bert(folder):
@@ -41,7 +48,7 @@ def load_bert(folder):
 
     Returns:
         A `Bert` with the weights, and its `WordPieceTokenizer`. What stands on top of
-        the encoder in the file (pooler, masked language model) is left out.
+        the encoder in the file is left out; the functions beside this one read it.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -55,20 +62,138 @@ def load_bert(folder):
         encoder = SentenceEncoder(bert, tokenizer)
         encoder(["A dog runs."]).shape  # (1, 384)
     """
-    folder = pathlib.Path(folder)
-    config = read_config(folder)
-    tokenizer = WordPieceTokenizer.load(
-        folder / VOCABULARY_FILE, lowercase=is_uncased(folder)
-    )
-    require_fitting_vocabulary(folder, tokenizer, config)
-    path = find_tensor_file(OWNER, folder)
-    tensors = without_prefix(read_tensors(OWNER, path))
-    bert = Bert(
-        **{ours: config[theirs] for ours, theirs in SIZES.items()},
-        dropout_rate=config["hidden_dropout_prob"],
-    )
-    read_weights(TensorReader(OWNER, path, tensors), bert)
-    return bert, tokenizer
+    folder = Folder.read(folder)
+    return folder.fill(folder.bert), folder.tokenizer
+
+
+def load_bert_pretraining(folder):
+    """Read a BERT-family model with its head for masked tokens.
+
+    Args:
+        folder: See `load_bert`.
+
+    Returns:
+        A `BertPretraining` with the weights, and its `WordPieceTokenizer`. It has the
+        head for the next sentence if the file has.
+
+    Raises:
+        OSError, ImportError: As `load_bert`.
+        ValueError: As `load_bert`; or there is no head for masked tokens.
+
+    Example:
+
+        pretraining, tokenizer = load_bert_pretraining("bert-base-uncased")
+    """
+    folder = Folder.read(folder)
+    model = BertPretraining(folder.bert, folder.has("cls.seq_relationship."))
+    heads = [pooler, next_head] if model.next_sentence else []
+    return folder.fill(model, token_head, *heads), folder.tokenizer
+
+
+def load_bert_classifier(folder, classes=None):
+    """Read a BERT-family model to classify texts with, or to learn it.
+
+    Args:
+        folder: See `load_bert`.
+        classes: Names of the classes that are to be learned: the head on top is new,
+            and the pooler under it the file's, if there is one. None: both are the
+            file's, of a model that was fine-tuned, with the names in config.json.
+
+    Returns:
+        A `BertClassifier` and its `WordPieceTokenizer`.
+
+    Raises:
+        OSError, ImportError: As `load_bert`.
+        ValueError: As `load_bert`; or `classes` is None and the file has no head.
+
+    Example:
+
+        model, tokenizer = load_bert_classifier("bert-base-uncased", ["good", "bad"])
+    """
+    folder = Folder.read(folder)
+    if classes is None:
+        model = BertClassifier(folder.bert, folder.names())
+        heads = [pooler, class_head]
+    else:
+        model = BertClassifier(folder.bert, classes)
+        heads = [pooler] if folder.has("pooler.") else []
+    return folder.fill(model, *heads), folder.tokenizer
+
+
+def load_bert_tagger(folder, labels=None):
+    """Read a BERT-family model to label words with, or to learn it.
+
+    Args:
+        folder: See `load_bert`.
+        labels: Names of the labels that are to be learned, by a new head. None: the
+            head is the file's, of a model that was fine-tuned.
+
+    Returns:
+        A `BertTagger` and its `WordPieceTokenizer`.
+
+    Raises:
+        OSError, ImportError: As `load_bert`.
+        ValueError: As `load_bert`; or `labels` is None and the file has no head.
+
+    Example:
+
+        model, tokenizer = load_bert_tagger("bert-base-uncased", ["noun", "other"])
+    """
+    folder = Folder.read(folder)
+    if labels is None:
+        model, heads = BertTagger(folder.bert, folder.names()), [label_head]
+    else:
+        model, heads = BertTagger(folder.bert, labels), []
+    return folder.fill(model, *heads), folder.tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """What is in a folder of a model, and a `Bert` of its sizes to be filled."""
+
+    config: dict
+    tokenizer: WordPieceTokenizer
+    path: pathlib.Path  # of the tensors
+    tensors: dict
+    bert: Bert
+
+    @classmethod
+    def read(cls, folder):
+        """Read all of it; raise unless it fits together."""
+        folder = pathlib.Path(folder)
+        config = read_config(folder)
+        tokenizer = WordPieceTokenizer.load(
+            folder / VOCABULARY_FILE, lowercase=is_uncased(folder)
+        )
+        require_fitting_vocabulary(folder, tokenizer, config)
+        path = find_tensor_file(OWNER, folder)
+        tensors = plain_names(read_tensors(OWNER, path))
+        bert = Bert(
+            **{ours: config[theirs] for ours, theirs in SIZES.items()},
+            dropout_rate=config["hidden_dropout_prob"],
+        )
+        return cls(config, tokenizer, path, tensors, bert)
+
+    def has(self, prefix):
+        """Whether there are tensors of this name."""
+        return any(name.startswith(prefix) for name in self.tensors)
+
+    def names(self):
+        """Of the classes or labels, in the order of their ids."""
+        names = self.config.get("id2label", UNNAMED)
+        return [names[id] for id in sorted(names, key=int)]
+
+    def fill(self, model, *heads):
+        """Give the model its weights; change nothing if a tensor is wrong."""
+        reader = TensorReader(OWNER, self.path, self.tensors)
+        new = encoder(reader, self.bert)
+        for head in heads:
+            new += head(reader, model)
+        reader.unread = {name for name in reader.unread if not name.startswith(ON_TOP)}
+        reader.require_all_read()
+        for layer, weights in new:
+            layer.set_weights(weights)
+        return model
 
 
 def read_config(folder):
@@ -109,29 +234,56 @@ def is_uncased(folder):
     return json.loads(path.read_text(encoding="utf-8")).get("do_lower_case", True)
 
 
-def without_prefix(tensors):
-    """The encoder's tensors alone, by their names in a model without a head."""
+def plain_names(tensors):
+    """The tensors by the names that the encoder's have in a model without a head."""
     tensors = {name.removeprefix("bert."): array for name, array in tensors.items()}
     # TensorFlow's first models have other names of the same.
-    renamed = {
+    return {
         name.replace("LayerNorm.gamma", "LayerNorm.weight").replace(
             "LayerNorm.beta", "LayerNorm.bias"
         ): array
         for name, array in tensors.items()
     }
-    return {
-        name: array for name, array in renamed.items() if not name.startswith(LEFT_OUT)
-    }
 
 
-def read_weights(reader, bert):
-    """Fill a Bert with the tensors of a file; change nothing if one is wrong."""
+def encoder(reader, bert):
+    """The layers of a Bert and the weights that each is to get."""
     new = [(layer, [reader.take(*named)]) for layer, named in tables(bert)]
-    for layer, names in parts(bert):
-        new.append((layer, layer_weights(reader, Part(layer, names))))
-    reader.require_all_read()
-    for layer, weights in new:
-        layer.set_weights(weights)
+    return new + [side_by_side(reader, layer, names) for layer, names in parts(bert)]
+
+
+def token_head(reader, model):
+    """As `encoder`, of what tells hidden tokens; its matrix is the embedding's."""
+    there, vocab_size = "cls.predictions", model.bert.config["vocab_size"]
+    matrix = (WORDS, f"{there}.decoder.weight")
+    reader.take_tied(matrix, (vocab_size, model.bert.config["d_model"]))
+    bias = (f"{there}.bias", f"{there}.decoder.bias")
+    return [
+        side_by_side(reader, model.token_transform, [f"{there}.transform.dense"]),
+        side_by_side(reader, model.token_norm, [f"{there}.transform.LayerNorm"]),
+        (model.token_bias, [reader.take_tied(bias, (vocab_size,))]),
+    ]
+
+
+def pooler(reader, model):
+    return [side_by_side(reader, model.pooler, ["pooler.dense"])]
+
+
+def next_head(reader, model):
+    return [side_by_side(reader, model.next_output, ["cls.seq_relationship"])]
+
+
+def class_head(reader, model):
+    return [side_by_side(reader, model.class_output, ["classifier"])]
+
+
+def label_head(reader, model):
+    return [side_by_side(reader, model.label_output, ["classifier"])]
+
+
+def side_by_side(reader, layer, names):
+    """A layer, and the weights of the modules that stand in it side by side."""
+    return layer, layer_weights(reader, Part(layer, names))
 
 
 def tables(bert):

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.layers.positional_encoding import sinusoid
-from keras_attention.models.transformer import FORBIDDEN_LOGIT
+from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
 from keras_attention.special_tokens import START
 
 BIAS = "final_logits_bias"
@@ -159,7 +159,7 @@ class TensorReader:
             names = sorted(self.unread)
             raise ValueError(
                 f"{self.owner}: got the file {self.path} with {len(names)} tensors "
-                f"that a Marian model of this config.json has no place for: "
+                f"that a model of this config.json has no place for: "
                 f"{', '.join(names[:3])}. Models with more than that can not be taken "
                 f"in."
             )

@@ -22,6 +22,8 @@ class EncoderLayer(keras.layers.Layer):
         use_bias: Add a bias to the attention's projections; the paper has none.
         activation: Name of the feed-forward network's activation in Keras, or a
             function; ReLU in the paper.
+        causal: True hides the future, which makes of it a layer of a decoder that has
+            no memory to look at.
 
     Call arguments:
         x: (B, T, D), float.
@@ -32,7 +34,8 @@ class EncoderLayer(keras.layers.Layer):
 
     Source:
         Vaswani et al., 2017, section 3.1 and figure 1, left; dropout as in section
-        5.4, on the output of each sub-layer only.
+        5.4, on the output of each sub-layer only. causal: Liu et al., 2018, section
+        4.2.3.
 
     Example:
 
@@ -48,6 +51,7 @@ class EncoderLayer(keras.layers.Layer):
         norm_first=False,
         use_bias=False,
         activation="relu",
+        causal=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -58,10 +62,11 @@ class EncoderLayer(keras.layers.Layer):
         self.norm_first = norm_first
         self.use_bias = use_bias
         self.activation = keras.activations.get(activation)
+        self.causal = causal
         self.supports_masking = True
         policy = self.dtype_policy
         self.attention = MultiHeadSelfAttention(
-            num_heads, use_bias=use_bias, dtype=policy, name="attention"
+            num_heads, causal, use_bias=use_bias, dtype=policy, name="attention"
         )
         self.attention_residual = Residual(
             dropout_rate, norm_first, dtype=policy, name="attention_residual"
@@ -99,6 +104,30 @@ class EncoderLayer(keras.layers.Layer):
         transformed = self.feed_forward(prepared, training=training)
         return self.feed_forward_residual(x, transformed, training=training)
 
+    def empty_cache(self, rows, max_length):
+        """Make a cache for `rows` hypotheses, for `step`: see `empty_cache`."""
+        return self.attention.empty_cache(rows, max_length)
+
+    def step(self, x, cache, index):
+        """Do `call` for one new token, with the earlier ones in the cache.
+
+        Args:
+            x: (R, D), float; the token at position `index` of R hypotheses.
+            cache: What `empty_cache` or the previous step gave.
+            index: Position of the token, from 0; an int or a scalar tensor.
+
+        Returns:
+            (R, D), and the cache with this token in it.
+
+        Raises:
+            ValueError: If the layer is not causal: then what came before would
+                have to look at the new token too.
+        """
+        prepared = self.attention_residual.prepare(x)
+        attended, cache = self.attention.step(prepared, cache, index)
+        x = self.attention_residual(x, attended)
+        return self.transform(x), cache
+
     def compute_output_shape(self, x_shape):
         return x_shape
 
@@ -111,4 +140,5 @@ class EncoderLayer(keras.layers.Layer):
             "norm_first": self.norm_first,
             "use_bias": self.use_bias,
             "activation": keras.activations.serialize(self.activation),
+            "causal": self.causal,
         }

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.look_up import look_up
 from keras_attention.layers.requirements import require_positive, require_rank
 
 
@@ -49,7 +50,7 @@ class SegmentEncoding(keras.layers.Layer):
         )
 
     def call(self, x, segment_ids):
-        vectors = ops.take(self.table, segment_ids, axis=0)  # (B, T, D)
+        vectors = look_up(self.table, segment_ids)  # (B, T, D)
         return x + ops.cast(vectors, x.dtype)
 
     def compute_output_shape(self, x_shape, segment_ids_shape=None):

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.layers.look_up import look_up
 from keras_attention.layers.requirements import require_positive
 from keras_attention.special_tokens import PAD
 
@@ -78,7 +79,7 @@ class TokenEmbedding(keras.layers.Layer):
             return logits + self.bias if self.use_bias else logits
         # The rows are looked up in the weights' dtype and cast afterwards, as far
         # fewer numbers are looked up than the matrix holds.
-        vectors = ops.take(self.embeddings, ids, axis=0)  # (B, T, D)
+        vectors = look_up(self.embeddings, ids)  # (B, T, D)
         vectors = ops.cast(vectors, self.compute_dtype)
         return vectors * math.sqrt(self.d_model) if self.scaled else vectors
 

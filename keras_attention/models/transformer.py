@@ -1,7 +1,6 @@
 """Source ids (B, S), target ids (B, T) -> logits (B, T, V)."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_attention.layers.requirements import (
@@ -9,12 +8,13 @@ from keras_attention.layers.requirements import (
     require_positive,
     require_rate,
 )
-from keras_attention.layers.token_embedding import (
-    TokenEmbedding,
-    require_ids_in_vocabulary,
-)
 from keras_attention.models.decoder import Decoder
 from keras_attention.models.encoder import Encoder
+from keras_attention.models.sequence_to_sequence import (
+    SequenceToSequence,
+    make_embeddings,
+    require_vocabularies,
+)
 from keras_attention.special_tokens import PAD, START
 
 # Widths of the paper's table 3, and the small one that serves small corpora
@@ -31,15 +31,9 @@ PRESETS = {
     },
 }
 
-VOCAB_SIZE = {"source_ids": "source_vocab_size", "target_ids": "target_vocab_size"}
-
-# Of tokens that are never proposed: a logit that no other comes near, and that every
-# dtype can hold.
-FORBIDDEN_LOGIT = -3e4
-
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Transformer(keras.Model):
+class Transformer(SequenceToSequence):
     """The Transformer of *Attention Is All You Need*, as a functional Keras model.
 
     It is trained by teacher forcing: `target_ids` holds the target shifted right, so
@@ -140,23 +134,9 @@ class Transformer(keras.Model):
         require_valid(config)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
-        target_embedding = TokenEmbedding(
-            target_vocab_size,
-            d_model,
-            scale_embeddings,
-            output_bias,
-            dtype=policy,
-            name="embedding" if share_embeddings else "target_embedding",
+        source_embedding, target_embedding = make_embeddings(
+            config, policy, scale_embeddings, output_bias
         )
-        source_embedding = target_embedding
-        if not share_embeddings:
-            source_embedding = TokenEmbedding(
-                source_vocab_size,
-                d_model,
-                scale_embeddings,
-                dtype=policy,
-                name="source_embedding",
-            )
         options = (
             num_heads,
             d_ff,
@@ -222,30 +202,6 @@ class Transformer(keras.Model):
             )
         return cls(**{**sizes, **overrides})
 
-    def __call__(self, inputs, *args, **kwargs):
-        if isinstance(inputs, dict):
-            require_known_inputs(self.name, inputs)
-            inputs = {
-                side: require_ids_in_vocabulary(
-                    f"{self.name}, {side}", ids, self.config[VOCAB_SIZE[side]]
-                )
-                for side, ids in inputs.items()
-            }
-        return super().__call__(inputs, *args, **kwargs)
-
-    def compile(self, *args, **kwargs):
-        """Do what `keras.Model.compile` does, and make the optimizer's variables.
-
-        Left to the first training step, they would have TensorFlow trace it twice: once
-        to find that it makes variables, and again without.
-        """
-        super().compile(*args, **kwargs)
-        self.optimizer.build(self.trainable_variables)
-
-    def compile_from_config(self, config):
-        # Keras asks for this wherever `compile` is not its own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
     def encode(self, source_ids):
         """Run the encoder alone.
 
@@ -292,61 +248,6 @@ class Transformer(keras.Model):
         """
         return self.decoder.step(token_ids, cache, index, memory_cache)
 
-    def start_search(self, source_ids, max_length):
-        """Present the model as a search expects it: as a function to the next logits.
-
-        Args:
-            source_ids: (B, S), int.
-            max_length: T, the most tokens a target may get, START included.
-
-        Returns:
-            next_logits: `(ids (R, T), step, cache) -> (logits (R, V), cache)`, in
-                float32. The forbidden tokens are never proposed.
-            start_ids: (B,), int32; START for each sentence.
-            cache: For the first step, each leaf (B, ...).
-
-        Example:
-
-        >>> next_logits, start_ids, cache = model.start_search(source_ids, 20)
-        >>> ids = greedy_search(next_logits, start_ids, max_length=20, cache=cache)
-        """
-        cache, memory = self.start(source_ids, max_length)
-        start_ids = ops.full((ops.shape(source_ids)[0],), START, dtype="int32")  # (B,)
-
-        def next_logits(ids, step, cache):
-            return self.next_logits(ids, step, cache, memory)
-
-        return next_logits, start_ids, cache
-
-    def next_logits(self, ids, step, cache, memory_cache):
-        """Score what follows, as a search asks that has a memory.
-
-        Args:
-            ids: (R, T), int; the tokens so far.
-            step: Position of the newest one, from 0.
-            cache: From `start` or the previous step, its rows R.
-            memory_cache: From `start`.
-
-        Returns:
-            (R, V) logits, float32, where the forbidden tokens are never proposed; and
-            the cache.
-        """
-        token_ids = ops.take(ids, step, axis=1)
-        logits, cache, _ = self.step(token_ids, cache, step, memory_cache)
-        return self.forbid(logits), cache
-
-    @property
-    def forbidden(self):
-        """Which tokens are never proposed: (V,), bool; by default `PAD` and START."""
-        ids = np.arange(self.config["target_vocab_size"])
-        return np.isin(ids, self.config["forbidden_tokens"])
-
-    def forbid(self, logits):
-        """Let no logits (..., V) propose a token that is forbidden; in float32."""
-        # A sum, which is done together with the product that made the logits.
-        bias = ops.cast(np.where(self.forbidden, FORBIDDEN_LOGIT, 0.0), logits.dtype)
-        return ops.cast(logits + bias, "float32")
-
     def attention_maps(self, source_ids, target_ids):
         """Show where every head of every layer looks.
 
@@ -364,23 +265,15 @@ class Transformer(keras.Model):
         maps = self.decoder.attention_maps(target_ids, memory, padding_mask)
         return {"encoder": encoder_maps, **maps}
 
-    def get_config(self):
-        policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
+    @property
+    def step_weights(self):
+        """The weights that `step` reads."""
+        return self.decoder.step_weights
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
-
-
-def require_known_inputs(owner, inputs):
-    """Raise ValueError if there are inputs that the model does not know."""
-    unknown = sorted(set(inputs) - set(VOCAB_SIZE))
-    if unknown:
-        raise ValueError(
-            f"{owner}: got the inputs {unknown}, but knows only {sorted(VOCAB_SIZE)}. "
-            f"Leave the others out of the dict."
-        )
+    @property
+    def cross_attention_shape(self):
+        """(L, N): how many layers look at the source, and with how many heads each."""
+        return len(self.decoder.layers), self.config["num_heads"]
 
 
 def require_valid(config):
@@ -394,16 +287,4 @@ def require_valid(config):
     )
     require_rate("Transformer", dropout_rate=config["dropout_rate"])
     require_divisible("Transformer", config["d_model"], config["num_heads"])
-    forbidden = config["forbidden_tokens"]
-    if not all(0 <= token < target for token in forbidden):
-        raise ValueError(
-            f"Transformer: got forbidden_tokens={forbidden} and target_vocab_size="
-            f"{target}, but only a token of the vocabulary can be forbidden. Use ids "
-            f"from 0 to {target - 1}."
-        )
-    if config["share_embeddings"] and source != target:
-        raise ValueError(
-            f"Transformer: got share_embeddings=True with source_vocab_size={source} "
-            f"and target_vocab_size={target}, but one matrix serves one vocabulary. "
-            f"Train one tokenizer on both languages, or use share_embeddings=False."
-        )
+    require_vocabularies("Transformer", config)

@@ -7,7 +7,7 @@ import keras
 
 from keras_attention.export.translator import SOURCE_FILE, TARGET_FILE, Translator
 from keras_attention.models.transformer import Transformer
-from keras_attention.runs.loading import load_translator
+from keras_attention.runs.model_folder import load_translator
 from keras_attention.text.tokenizer import SubwordTokenizer
 from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.fast_road import choose_fast_road

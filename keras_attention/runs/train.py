@@ -10,7 +10,7 @@ import keras
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.models.transformer import PRESETS
 from keras_attention.runs.held_out import hold_out
-from keras_attention.runs.loading import changed
+from keras_attention.runs.model_folder import changed
 from keras_attention.runs.run_folder import (
     BEST,
     EVALUATION,

@@ -1,7 +1,7 @@
 """Sentences -> token ids (B, T) -> batches.
 
-All but `TokenBatches` and `RaggedIds` need TensorFlow and tensorflow-text, so a name is
-imported when it is first used.
+All but the batches, `spell` and `RaggedIds` need TensorFlow and tensorflow-text, so a
+name is imported when it is first used.
 """
 
 import importlib
@@ -10,9 +10,14 @@ MODULES = {
     "SubwordTokenizer": "tokenizer",
     "MarianTokenizer": "marian_tokenizer",
     "WordPieceTokenizer": "wordpiece",
+    "CharacterTokenizer": "character_tokenizer",
     "read_sentence_pairs": "corpus",
     "translation_dataset": "dataset",
     "TokenBatches": "token_batches",
+    "LineBatches": "line_batches",
+    "PretrainingBatches": "pretraining_batches",
+    "WordBatches": "word_batches",
+    "spell": "spelling",
     "RaggedIds": "ragged_ids",
 }
 

@@ -1,19 +1,18 @@
 """Pairs of token ids -> shuffled batches (B, W), in a few fixed widths, for `fit`."""
 
-import copy
-
-import keras
-import numpy as np
-
-from keras_attention.special_tokens import END, PAD
+from keras_attention.special_tokens import PAD
 from keras_attention.text.buckets import BatchOptions
-from keras_attention.text.passes import Passes
+from keras_attention.text.planned_batches import PlannedBatches
 from keras_attention.text.ragged_ids import RaggedIds
-from keras_attention.text.token_pairs import prepare_pairs, require_parallel
-from keras_attention.text.unknown_tokens import warn_of_unknown
+from keras_attention.text.token_pairs import (
+    prepare_pairs,
+    require_parallel,
+    shifted,
+)
+from keras_attention.text.unknown_tokens import name_sentences, warn_of_unknown
 
 
-class TokenBatches(keras.utils.PyDataset):
+class TokenBatches(PlannedBatches):
     """Serve pairs of tokenized sentences in batches for `model.fit`, on any backend.
 
     The same batches in the same order as `translation_dataset` makes of the sentences,
@@ -83,7 +82,6 @@ class TokenBatches(keras.utils.PyDataset):
         shuffle: bool = True,
         seed: int = 0,
     ):
-        super().__init__()
         options = BatchOptions(
             "TokenBatches",
             batch_tokens,
@@ -95,95 +93,13 @@ class TokenBatches(keras.utils.PyDataset):
         )
         sources, targets = RaggedIds.of(sources), RaggedIds.of(targets)
         require_parallel(sources, targets, ("sources", "targets"), options.owner)
-        warn_of_unknown(options.owner, "sources", sources, _name_sentences)
-        warn_of_unknown(options.owner, "targets", targets, _name_sentences)
+        warn_of_unknown(options.owner, "sources", sources, name_sentences)
+        warn_of_unknown(options.owner, "targets", targets, name_sentences)
         self._pairs = prepare_pairs(sources, targets, options)
-        self._go_to(epoch=0, batch=0)
-
-    def starting_at(self, epoch: int, batch: int = 0) -> "TokenBatches":
-        """The same data from the middle of a training on.
-
-        The first pass serves the rest of an epoch, from one of its batches on; the
-        passes after it are the whole epochs that follow. Where batches are left out,
-        end the first epoch of `fit` after as many steps as are left, as
-        `ResumableTraining` does. Keras takes all its epochs to be as long as `len`
-        says: it would warn that data ran out, and on TensorFlow the step that finds
-        none still counts for the optimizer and the seeds of dropout.
-
-        Args:
-            epoch: Number of the epoch of the first pass, from 0.
-            batch: Batches of it to leave out, at most all: then it is the next epoch.
-
-        Raises:
-            ValueError: there is no such epoch or batch.
-        """
-        if epoch < 0 or not 0 <= batch <= len(self):
-            raise ValueError(
-                f"TokenBatches.starting_at: got epoch={epoch} and batch={batch}, but "
-                f"epochs count from 0, and one has {len(self)} batches. Give the "
-                "numbers of whole epochs and of batches that are done."
-            )
-        other = copy.copy(self)
-        other._go_to(epoch + batch // len(self), batch % len(self))
-        return other
-
-    def __len__(self):
-        return len(self._pairs.plan)
-
-    def __iter__(self):
-        self._passes.restart()
-        for index in range(self.num_batches):
-            yield self[index]
-        self.on_epoch_end()
-
-    def __getitem__(self, index: int):
-        batch = self._passes.fetch()
-        if batch is None:
-            return self._look(index)
-        return self._gather(*self._epoch.batch(batch))
-
-    @property
-    def num_batches(self):
-        """What Keras asks for; `len` for everyone else."""
-        return self._passes.ask_length()
-
-    @property
-    def workers(self):
-        """None: several at once would take the batches of a pass out of their order."""
-        return 0
-
-    def on_epoch_begin(self):
-        self._passes.begin()
-
-    def on_epoch_end(self):
-        self._passes.end()
-        if self._passes.epoch != self._epoch.number:
-            self._epoch = self._pairs.plan.epoch(self._passes.epoch)
-
-    def _go_to(self, epoch, batch):
-        self._passes = Passes(len(self), epoch, batch)
-        self._epoch = self._pairs.plan.epoch(epoch)
-
-    def _look(self, index):
-        """One from the narrow end of the widths and one from the wide end by turns.
-
-        Keras on TensorFlow looks at 0 and 1 before it begins, and takes an axis on
-        which they agree to be of that size in all batches.
-        """
-        index = range(len(self))[index]
-        place = -(index + 1) // 2 if index % 2 else index // 2
-        return self._gather(*self._pairs.plan.in_order().batch(place))
+        super().__init__(self._pairs.plan)
 
     def _gather(self, pairs, shape):
         """Numbers of pairs, at most (B,), and the shape (B, W) -> a batch."""
-        rows, width = shape
-        source_ids = self._pairs.sources.padded(pairs, (rows, width), PAD)
-        target = self._pairs.targets.padded(pairs, (rows, width + 1), PAD)
-        target_ids = np.where(target == END, np.int32(PAD), target)[:, :-1]
-        return {"source_ids": source_ids, "target_ids": target_ids}, target[:, 1:]
-
-
-def _name_sentences(numbers):
-    """(n,) -> the first of them."""
-    more = ", ..." if len(numbers) > 5 else ""
-    return f"see sentences {', '.join(map(str, numbers[:5]))}{more}"
+        source_ids = self._pairs.sources.padded(pairs, shape, PAD)
+        target_ids, labels = shifted(self._pairs.targets, pairs, shape)
+        return {"source_ids": source_ids, "target_ids": target_ids}, labels

@@ -40,6 +40,22 @@ def prepare_pairs(
     return TokenPairs(sources.with_last(END), targets, plan)
 
 
+def shifted(targets: RaggedIds, rows, shape) -> tuple[np.ndarray, np.ndarray]:
+    """Some targets, as a model is taught them: given each token, it is to say the next.
+
+    Args:
+        targets: START, tokens, END.
+        rows: (n,), numbers of targets, with n at most B.
+        shape: B and W.
+
+    Returns:
+        START and the tokens, (B, W), and the tokens and END, (B, W); `PAD` after them.
+    """
+    rows_in_batch, width = shape
+    target = targets.padded(rows, (rows_in_batch, width + 1), PAD)
+    return np.where(target == END, np.int32(PAD), target)[:, :-1], target[:, 1:]
+
+
 def require_parallel(sources, targets, names: tuple[str, str], owner: str):
     """Raise ValueError unless there are as many sources as targets, and any."""
     if len(sources) != len(targets):

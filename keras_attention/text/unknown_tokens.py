@@ -63,3 +63,9 @@ def most_unknown(lines: Sequence[str], tokenize: Callable, number: int) -> list[
     ordered = [part for part, _ in parts.most_common()]
     ids = tokenize(ordered)
     return [part for part, row in zip(ordered, ids) if UNKNOWN in row][:number]
+
+
+def name_sentences(numbers):
+    """Numbers of sentences (n,) -> the first of them, to be looked at."""
+    more = ", ..." if len(numbers) > 5 else ""
+    return f"see sentences {', '.join(map(str, numbers[:5]))}{more}"

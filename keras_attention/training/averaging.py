@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import zipfile
 import zlib
+from collections.abc import Sequence
 
 import h5py
 import ml_dtypes
@@ -20,7 +21,9 @@ MEMBER = "model.weights.h5"
 OPTIMIZER = "optimizer/"
 
 
-def average_checkpoints(paths, output):
+def average_checkpoints(
+    paths: Sequence[str | os.PathLike], output: str | os.PathLike
+) -> pathlib.Path:
     """Average the weights of trained models, variable by variable.
 
     Each number becomes its mean over the files, computed in float64 and stored in the

@@ -1,6 +1,7 @@
 """Translations, references -> BLEU, chrF and TER, each with what it was measured by."""
 
 import dataclasses
+from collections.abc import Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Evaluation:
         )
 
 
-def evaluate(translations, references, lowercase=False, tokenize="13a"):
+def evaluate(
+    translations: Sequence[str],
+    references: Sequence[str] | Sequence[Sequence[str]],
+    lowercase: bool = False,
+    tokenize: str = "13a",
+) -> Evaluation:
     """Measure translations of a whole test set by sacrebleu.
 
     Give the sentences as a reader would see them, put together again from the pieces

@@ -30,7 +30,7 @@ class FastRoad:
         return f"{self.dtype_policy}, {compiled}, {attention}: {self.why}"
 
 
-def set_fast_road():
+def set_fast_road() -> FastRoad:
     """Set what makes training fast on this machine, and say what that is.
 
     Sets Keras's global dtype policy, for layers made from now on. Whether to compile by
@@ -58,7 +58,7 @@ def set_fast_road():
     return road
 
 
-def choose_fast_road():
+def choose_fast_road() -> FastRoad:
     """The `FastRoad` of this machine; nothing is set."""
     return fast_road(
         keras.backend.backend(), accelerators(), has_bfloat16(), fused_is_faster()

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_attention.models.transformer import VOCAB_SIZE
+from keras_attention.models.sequence_to_sequence import VOCAB_SIZE
 from keras_attention.special_tokens import PAD
 from keras_attention.training.loss import MaskedCrossentropy
 

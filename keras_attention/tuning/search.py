@@ -1,6 +1,7 @@
 """Data, ranges and a budget -> the best settings found: one call, resumable."""
 
 import json
+import os
 import pathlib
 import sys
 import zlib
@@ -55,16 +56,16 @@ def tune(
     hyper_model,
     train,
     valid,
-    folder,
+    folder: str | os.PathLike,
     *,
-    max_trials,
-    epochs,
-    objective="val_loss",
-    algorithm="random",
-    seed=1,
-    lost_after=60.0,
-    verbose=1,
-):
+    max_trials: int,
+    epochs: int,
+    objective: str = "val_loss",
+    algorithm: str = "random",
+    seed: int = 1,
+    lost_after: float = 60.0,
+    verbose: int = 1,
+) -> TuningResult | None:
     """Search for the best settings within a budget.
 
     Killed and started again by the same call, it keeps the trials that were complete

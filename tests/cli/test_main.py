@@ -252,6 +252,19 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
     assert json.loads(answers(capsys, "info", run, "--json"))["model"]["d_model"] == 8
 
 
+def test_what_the_model_looks_at_is_drawn(run, tmp_path, capsys):
+    for name, options in {
+        "curves.png": [],
+        "cross.svg": ["--text", "abc"],
+        "encoder.png": ["--text", "abc", "--kind", "encoder", "--head", "all"],
+        "page.html": ["--text", "abc"],
+    }.items():
+        assert answers(capsys, "plot", run, tmp_path / name, *options) == ""
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert "Cross attention" in (tmp_path / "cross.svg").read_text()
+    assert '"heads":2' in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -314,6 +327,11 @@ def test_a_model_is_described_for_people_and_for_programs(run, capsys):
         ("dance", "invalid choice: 'dance'"),
         ("info {run} --jsn", "info: error: .* --jsn; did you mean --json"),
         ("info {run} {run}", "unrecognized arguments: "),
+        ("plot {run} {new}.html", "ending.*can be .*png"),
+        ("plot {corpus} {new}.png", "log.csv, but there is no such file"),
+        ("plot {new} {new}.png --text a", "has no translator.json"),
+        ("plot {run} {new}.png --text a --layer 1", "layer=1.*model has 1"),
+        ("plot {run} {new}.png --text a --head first", "invalid"),
         ("tune --out {new} --trials 2", "got no source"),
         ("tune --out {corpus} --trials 2 --source {words}", "holds other things"),
         ("tune --out {new} --trials 2 --source {corpus}/empty", "got 0 lines"),
@@ -376,7 +394,7 @@ def test_what_nobody_foresaw_is_another_exit_code(monkeypatch, capsys):
 def test_a_warning_is_one_line(monkeypatch, capsys):
     def warn(options, answers):
         warnings.simplefilter("always")
-        warnings.warn("mind\nthe gap")
+        warnings.warn("mind\nthe gap", stacklevel=1)
 
     monkeypatch.setitem(
         COMMANDS, "info", types.SimpleNamespace(**vars(COMMANDS["info"]))
@@ -384,6 +402,11 @@ def test_a_warning_is_one_line(monkeypatch, capsys):
     COMMANDS["info"].run = warn
     assert main(["info", "x"]) == 0
     assert capsys.readouterr().err == "keras-attention info: warning: mind the gap\n"
+
+
+def heed_ctrl_c():
+    """In the background, a shell has its programs ignore it, and theirs after them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
@@ -394,6 +417,7 @@ def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         try:
             for _ in range(12000):

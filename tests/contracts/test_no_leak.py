@@ -14,24 +14,16 @@ from layer_cases import (
     parametrize,
     random_masks,
     same_draws,
+    takes_vectors,
 )
 
 import keras_attention as ka
+from keras_attention.testing import promises
+from keras_attention.testing.promises import moved_positions
 
 every_policy = pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 every_layer_that_must_not_look_ahead = parametrize(lambda case: not case.sees_future)
 every_layer_that_may_look_ahead = parametrize(lambda case: case.sees_future)
-
-
-def moved_positions(run, inputs, changed):
-    """For each t, which outputs move when the first input changes from t on."""
-    before = run(inputs)
-    moved = []
-    for t in range(1, T):
-        first = np.concatenate([inputs[0][:, :t], changed[0][:, t:]], axis=1)
-        after = run([first, *inputs[1:]])
-        moved.append(np.any(after != before, axis=(0, 2)).tolist())
-    return moved
 
 
 def assert_no_leak(run, inputs, changed):
@@ -43,20 +35,16 @@ def assert_no_leak(run, inputs, changed):
 @every_layer_that_must_not_look_ahead
 @every_policy
 def test_a_layer_does_not_look_ahead(case, policy):
-    model = case.model(dtype=policy)
-    assert_no_leak(
-        lambda inputs: numpy(model(inputs)), case.inputs(seed=0), case.inputs(seed=1)
-    )
+    promises.no_leak(case, dtype=policy)
 
 
 @every_layer_that_must_not_look_ahead
 @every_policy
 def test_a_layer_does_not_look_ahead_in_training(case, policy):
-    run = same_draws(case.model(dtype=policy))
-    assert_no_leak(run, case.inputs(seed=0), case.inputs(seed=1))
+    promises.no_leak(case, training=True, dtype=policy)
 
 
-@parametrize(lambda case: not case.sees_future and len(case.shapes[0]) == 3)
+@parametrize(lambda case: not case.sees_future and takes_vectors(case))
 def test_a_layer_does_not_look_ahead_through_a_mask(case):
     model, masks = case.masked_model(), random_masks(case)
     assert_no_leak(
@@ -66,7 +54,7 @@ def test_a_layer_does_not_look_ahead_through_a_mask(case):
     )
 
 
-@parametrize(lambda case: not case.sees_future and len(case.shapes[0]) == 3)
+@parametrize(lambda case: not case.sees_future and takes_vectors(case))
 def test_hiding_a_later_position_moves_nothing_before_it(case):
     model, inputs = case.masked_model(), case.inputs()
     masks = [np.ones(shape[:2], "bool") for shape in case.shapes]

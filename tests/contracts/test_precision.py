@@ -7,39 +7,15 @@ from keras import ops
 from layer_cases import POLICIES, D, every_layer, numpy
 
 import keras_attention as ka
+from keras_attention.testing import promises
 
-# Of a float32 result of size about 1: 8 bits of mantissa in bfloat16, 11 in float16.
-TOLERANCE = {"mixed_bfloat16": 0.1, "mixed_float16": 0.012, "bfloat16": 0.1}
 every_policy = pytest.mark.parametrize("policy", POLICIES)
 
 
-def half_and_full(case, policy):
-    """Two models of one layer, with equal weights: of the policy, and of float32."""
-    half, full = case.model(dtype=policy), case.model(dtype="float32")
-    for weight, original in zip(half.trainable_variables, full.trainable_variables):
-        weight.assign(ops.cast(original, weight.dtype))
-    return half, full
-
-
 @every_layer
 @every_policy
-def test_the_dtypes_are_those_of_the_policy(case, policy):
-    layer = case.make(dtype=policy)
-    outputs = case.connect(layer, *case.inputs())
-    assert keras.backend.standardize_dtype(outputs.dtype) == policy.split("_")[-1]
-    variable_dtype = "float32" if policy.startswith("mixed") else policy
-    assert {weight.dtype for weight in layer.weights} <= {variable_dtype}
-
-
-@every_layer
-@every_policy
-def test_the_results_are_close_to_those_of_float32(case, policy):
-    half, full = half_and_full(case, policy)
-    outputs = numpy(half(case.inputs()))
-    assert np.isfinite(outputs).all()
-    np.testing.assert_allclose(
-        outputs, numpy(full(case.inputs())), atol=TOLERANCE[policy]
-    )
+def test_dtypes_and_results_are_those_of_the_policy_and_near_float32_s(case, policy):
+    promises.mixed_precision(case, policy)
 
 
 @every_layer
@@ -56,7 +32,7 @@ def test_the_global_policy_is_followed(case, policy):
 @every_layer
 @every_policy
 def test_large_inputs_stay_finite(case, policy):
-    inputs = [x if x.ndim == 2 else 30 * x for x in case.inputs()]
+    inputs = [x if x.dtype.kind == "i" else 30 * x for x in case.inputs()]
     assert np.isfinite(numpy(case.connect(case.make(dtype=policy), *inputs))).all()
 
 

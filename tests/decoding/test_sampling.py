@@ -30,6 +30,7 @@ from keras_attention.decoding.sampling import (
     likeliest,
     relative_weights,
     sample,
+    sample_at,
 )
 from keras_attention.special_tokens import END, PAD, START
 
@@ -147,6 +148,19 @@ def test_the_same_seed_gives_the_same_sentences_and_another_one_others():
     other = run(sample, prefix_model, table, START_IDS, seed=2**32 - 1, **options)
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
+
+
+def test_numbers_drawn_before_give_what_their_seed_gives():
+    table = random_table(vocab_size=11)
+    expected = run(sample, prefix_model, table, START_IDS, seed=1, max_length=7)
+    uniforms = keras.random.uniform((len(START_IDS), 7), seed=1)
+
+    def at_these(next_logits, start_ids, *, max_length, **options):
+        assert max_length == 7
+        return sample_at(uniforms, next_logits, start_ids, **options)
+
+    found = run(at_these, prefix_model, table, START_IDS, max_length=7)
+    assert found.tolist() == expected.tolist()
 
 
 def test_the_same_sentence_is_drawn_differently_in_each_row_and_at_each_step():

@@ -18,12 +18,10 @@ def random_words(count, longest=9, seed=0):
     ]
 
 
-def random_translator(beam_size=3, dtype="float32", **settings):
-    keras.utils.set_random_seed(0)
-    tokenizer = ka.SubwordTokenizer.train([LETTERS, "가나다"], model_type="char")
-    model = ka.Transformer(
-        tokenizer.vocab_size,
-        tokenizer.vocab_size,
+def transformer(vocab_size, dtype):
+    return ka.Transformer(
+        vocab_size,
+        vocab_size,
         num_layers=2,
         d_model=12,
         num_heads=3,
@@ -31,6 +29,12 @@ def random_translator(beam_size=3, dtype="float32", **settings):
         share_embeddings=True,
         dtype=dtype,
     )
+
+
+def random_translator(beam_size=3, dtype="float32", make=transformer, **settings):
+    keras.utils.set_random_seed(0)
+    tokenizer = ka.SubwordTokenizer.train([LETTERS, "가나다"], model_type="char")
+    model = make(tokenizer.vocab_size, dtype)
     # Larger weights than usual, so that answers depend on the question.
     for weight in model.trainable_weights:
         weight.assign(2 * weight)

@@ -1,13 +1,9 @@
 """A sentence's vector is its own, whatever is encoded with it."""
 
-import os
-import subprocess
-import sys
-import textwrap
-
 import numpy as np
 import pytest
 import tensorflow as tf
+from served_texts import ask_in_a_fresh_process
 
 from keras_attention.export.sentence_encoder import SentenceEncoder
 from keras_attention.models.bert import Bert
@@ -17,19 +13,6 @@ pytestmark = pytest.mark.tensorflow
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##a", "##b"]
 TEXTS = ["a b", "ab ba", "", "b" * 30, "zzz", "a a a a a a a a a a"]
-
-# Loads the export as TensorFlow Serving does, without the package.
-PROGRAM = """
-import sys
-import numpy as np, tensorflow as tf, tensorflow_text
-with tf.compat.v1.Session(graph=tf.Graph()) as session:
-    model = tf.compat.v1.saved_model.load(session, ["serve"], sys.argv[1])
-    signature = model.signature_def["serving_default"]
-    text = signature.inputs["text"].name
-    found = session.run(signature.outputs["embedding"].name, {text: sys.argv[3:]})
-np.save(sys.argv[2], found)
-assert "keras_attention" not in sys.modules
-"""
 
 
 def make(**settings):
@@ -71,11 +54,8 @@ def test_a_long_text_is_cut_off(encoder):
 
 def test_the_server_s_loader_gives_the_same_vectors(encoder, tmp_path):
     encoder.export(tmp_path / "1")
-    found = tmp_path / "found.npy"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    command = [sys.executable, "-c", textwrap.dedent(PROGRAM), tmp_path / "1", found]
-    subprocess.run([*command, *TEXTS], env=environment, check=True, cwd=tmp_path)
-    np.testing.assert_allclose(np.load(found), encoder(TEXTS), atol=1e-5)
+    found = ask_in_a_fresh_process(tmp_path / "1", text=TEXTS)["embedding"]
+    np.testing.assert_allclose(found, encoder(TEXTS), atol=1e-5)
 
 
 def test_the_export_keeps_the_weights_of_its_day_and_leaves_other_things(tmp_path):

@@ -195,6 +195,32 @@ def test_alignments_choose_a_layer_and_a_head(translator):
     np.testing.assert_allclose(np.mean(each[3:], axis=0), of_layer.weights, atol=1e-6)
 
 
+def test_attention_maps_show_every_layer_and_head(translator):
+    short, nothing, long = translator.attention_maps(["keras", "", "attention"])
+    assert nothing is None
+    assert long.source_pieces == [*"attention", "</s>"]
+    source, target = len(short.source_pieces), len(short.target_pieces)
+    assert short.encoder.shape == (2, 3, source, source)
+    assert short.decoder.shape == (2, 3, target, target)
+    assert not np.triu(short.decoder, 1).any()
+    [aligned] = translator.align(["keras"])
+    assert aligned.target_pieces == short.target_pieces
+    for kind in short.kinds:
+        np.testing.assert_allclose(getattr(short, kind).sum(-1), 1.0, atol=1e-5)
+    # Alone or beside a longer one: padding changes nothing.
+    np.testing.assert_allclose(short.matrix("cross"), aligned.weights, atol=1e-5)
+
+
+def test_the_attention_of_an_export_is_read_as_maps(translator, exported):
+    served = tf.saved_model.load(str(exported)).signatures["attention"]
+    outputs = served(text=tf.constant(["attention", "keras"]))
+    for index, aligned in enumerate(translator.align(["attention", "keras"])):
+        maps = ka.AttentionMaps.from_signature(outputs, index)
+        assert list(maps.rows("cross")) == aligned.target_pieces
+        assert list(maps.columns("cross")) == aligned.source_pieces
+        np.testing.assert_allclose(maps.cross[0, 0], aligned.weights, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "ask, message",
     [

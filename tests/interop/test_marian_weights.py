@@ -15,7 +15,8 @@ from keras_attention.interop.marian_weights import (
     position_table,
     read_weights,
 )
-from keras_attention.models.transformer import FORBIDDEN_LOGIT, Transformer
+from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
+from keras_attention.models.transformer import Transformer
 from keras_attention.special_tokens import PAD, START
 
 VOCABULARY = MarianVocabulary(["</s>", "<unk>", "a", "b", "c", "<pad>"])

@@ -1,5 +1,7 @@
 """Section 3 of Vaswani et al., 2017, as loops over single numbers: slow, obvious.
 
+And the highway of Srivastava et al., 2015.
+
 In float64. The weights are taken from the layers; nothing else is.
 """
 
@@ -30,19 +32,27 @@ def softmax(scores):
     return [e / sum(exponentials) for e in exponentials]
 
 
-def attention(query, key, value, visible):
-    """Equation 1 for one head: (T, H), (S, H), (S, H), (T, S) -> (T, H), (T, S)."""
-    context = np.zeros((len(query), value.shape[1]))
-    weights = np.zeros((len(query), len(key)))
-    for t in range(len(query)):
-        seen = [s for s in range(len(key)) if visible[t, s]]
+def weighted_means(score, value, visible):
+    """Values (S, H), scored by score(t, s), visible (T, S) -> means (T, H), weights."""
+    context = np.zeros((len(visible), value.shape[1]))
+    weights = np.zeros(visible.shape)
+    for t in range(len(visible)):
+        seen = [s for s in range(len(value)) if visible[t, s]]
         if not seen:
             continue
-        scores = [query[t] @ key[s] / math.sqrt(len(query[t])) for s in seen]
-        for s, weight in zip(seen, softmax(scores)):
+        for s, weight in zip(seen, softmax([score(t, s) for s in seen])):
             weights[t, s] = weight
             context[t] += weight * value[s]
     return context, weights
+
+
+def attention(query, key, value, visible):
+    """Equation 1 for one head: (T, H), (S, H), (S, H), (T, S) -> (T, H), (T, S)."""
+
+    def score(t, s):
+        return query[t] @ key[s] / math.sqrt(len(query[t]))
+
+    return weighted_means(score, value, visible)
 
 
 def multi_head_attention(x, memory, matrices, num_heads, visible):
@@ -142,6 +152,19 @@ def decoder_layer(x, memory, layer, x_mask, memory_mask):
     return residual(
         x, lambda x: feed_forward(x, layer.feed_forward), layer.feed_forward_residual
     )
+
+
+def highway(x, layer):
+    """Srivastava et al., 2015, equation 3, for one vector (D,), number by number."""
+    w_h, b_h = numpy(layer.transform.kernel), numpy(layer.transform.bias)
+    w_t, b_t = numpy(layer.gate.kernel), numpy(layer.gate.bias)
+    y = []
+    for i in range(len(x)):
+        h = max(0, sum(x[j] * w_h[j, i] for j in range(len(x))) + b_h[i])
+        t = sum(x[j] * w_t[j, i] for j in range(len(x))) + b_t[i]
+        t = 1 / (1 + math.exp(-t))
+        y.append(h * t + x[i] * (1 - t))
+    return y
 
 
 def randomize(layer, seed=9):

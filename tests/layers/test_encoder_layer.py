@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from keras import ops
 from references import encoder_layer, numpy, padding_masks, randomize, vectors
 
 from keras_attention.layers.encoder_layer import EncoderLayer
@@ -56,3 +57,36 @@ def test_the_number_of_weights():
     attention, feed_forward, norm = 4 * D * D, 2 * D * F + F + D, 2 * D
     trainable = sum(np.prod(weight.shape) for weight in made().trainable_variables)
     assert trainable == attention + feed_forward + 2 * norm
+
+
+def made_causal(norm_first):
+    layer = EncoderLayer(N, F, norm_first=norm_first, causal=True)
+    layer.build((B, T, D))
+    randomize(layer)
+    return layer
+
+
+@both_orders
+def test_causal_it_is_that_of_the_beginning_up_to_each_position(norm_first):
+    layer, x, mask = made_causal(norm_first), vectors(B, T, D), padding_masks(B, T)
+    encoded = numpy(layer(x, mask=mask))
+    for b in range(B):
+        for t in range(T):
+            expected = encoder_layer(x[b, : t + 1], layer, mask[b, : t + 1])[t]
+            np.testing.assert_allclose(encoded[b, t], expected, atol=2e-5)
+
+
+@both_orders
+@pytest.mark.parametrize("max_length", [T + 2, None], ids=["fixed", "growing"])
+def test_token_by_token_it_is_the_same(norm_first, max_length):
+    layer, x = made_causal(norm_first), vectors(B, T, D)
+    cache = layer.empty_cache(B, max_length)
+    for index, expected in enumerate(numpy(layer(x)).swapaxes(0, 1)):
+        one, cache = layer.step(ops.convert_to_tensor(x[:, index]), cache, index)
+        np.testing.assert_allclose(numpy(one), expected, atol=1e-5)
+
+
+def test_a_step_of_a_layer_that_sees_both_sides_is_refused():
+    layer, x = made(), ops.convert_to_tensor(vectors(B, D))
+    with pytest.raises(ValueError, match=r"step\(\) on a layer with causal=False"):
+        layer.step(x, layer.empty_cache(B, T), 0)

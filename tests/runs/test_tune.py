@@ -54,7 +54,7 @@ def test_a_pretrained_model_is_not_searched_for(settings, tmp_path):
 
 
 def test_a_range_that_there_is_not_leaves_no_folder(settings, tmp_path):
-    with pytest.raises(ValueError, match="d_modle"):
+    with pytest.raises(TypeError, match="d_modle"):
         tune_translator(
             settings, tmp_path / "a", max_trials=1, epochs=1, d_modle=[8, 16]
         )

@@ -51,6 +51,68 @@ def test_what_is_too_long_is_cut_off_before_its_end(tokenizer):
     assert packed.numpy().tolist() == [[2, 8, 8, 3]]
 
 
+@pytest.mark.parametrize("max_length", range(3, 14))
+def test_of_a_pair_the_longer_end_is_cut_off_token_by_token(tokenizer, max_length):
+    """As in BERT's code: while it is too long, the last of the longer one goes."""
+    for first, second in (([7] * 6, [8] * 3), ([7] * 2, [8] * 7), ([7] * 5, [8] * 5)):
+        a, b = list(first), list(second)
+        while len(a) + len(b) + 3 > max_length:
+            (a if len(a) > len(b) else b).pop()
+        ids, segments = tokenizer.pack_pairs(
+            tf.ragged.constant([first], dtype=tf.int32),
+            tf.ragged.constant([second], dtype=tf.int32),
+            max_length,
+        )
+        assert ids.numpy().tolist() == [[2, *a, 3, *b, 3]]
+        assert segments.numpy().tolist() == [[0] * (len(a) + 2) + [1] * (len(b) + 1)]
+
+
+def test_pairs_of_different_length_are_padded_together(tokenizer):
+    inputs = tokenizer.encode(["dog", "unaffable dogs"], ["", "dog!"], max_length=20)
+    assert inputs["token_ids"].numpy().tolist() == [
+        [2, 8, 3, 3, 0, 0, 0, 0, 0, 0],
+        [2, 5, 6, 7, 8, 9, 3, 8, 10, 3],
+    ]
+    assert inputs["segment_ids"].numpy().tolist() == [
+        [0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 1, 1, 1],
+    ]
+
+
+def test_words_are_found_where_their_first_pieces_stand(tokenizer):
+    words = [["unaffable", "dogs", "!"], ["dog"], [], ["cat", "\x01", "dog"]]
+    inputs = tokenizer.encode_words(words, max_length=7)
+    assert inputs["token_ids"].numpy().tolist() == [
+        [2, 5, 6, 7, 8, 9, 3],
+        [2, 8, 3, 0, 0, 0, 0],
+        [2, 3, 0, 0, 0, 0, 0],
+        [2, 1, 1, 8, 3, 0, 0],
+    ]
+    assert inputs["positions"].numpy().tolist() == [
+        [1, 4, 0],  # the third is cut off
+        [1, 0, 0],
+        [0, 0, 0],
+        [1, 2, 3],
+    ]
+
+
+def test_a_vocabulary_is_learned_from_text():
+    lines = ["the dog runs to the dogs", "a Dog running", "naïve dog"] * 20
+    tokenizer = WordPieceTokenizer.train(lines, vocab_size=60)
+    assert tokenizer.vocabulary[:5] == SPECIAL
+    assert tokenizer.special_ids == (0, 1, 2, 3, 4)
+    assert {"dog", "naive"} <= set(tokenizer.vocabulary)
+    assert len(tokenizer.vocabulary) <= 60
+    assert "[UNK]" not in sum(map(tokenizer.pieces, lines[:3]), [])
+    cased = WordPieceTokenizer.train(lines, vocab_size=60, lowercase=False)
+    assert "Dog" in cased.vocabulary and "[UNK]" not in cased.pieces("Dog")
+
+
+def test_no_vocabulary_is_learned_from_nothing():
+    with pytest.raises(ValueError, match="WordPieceTokenizer.train: got 2 lines"):
+        WordPieceTokenizer.train(["", " "])
+
+
 def test_a_graph_cuts_as_python_does(tokenizer):
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string)])
     def graph(texts):

@@ -560,11 +560,10 @@ def test_a_process_killed_three_times_ends_as_if_it_was_not(path):
             steps = steps_of(process)
             first = next(steps)
             assert last - training_script.EVERY < first <= last + 1
-            for last in (next(steps) for _ in range(generator.randint(3, 10))):
-                pass
+            taken = [next(steps) for _ in range(generator.randint(3, 10))]
             time.sleep(generator.uniform(0, 0.05))
             process.kill()
-            last = max([last, *steps])
+            last = max([*taken, *steps])
         assert process.returncode == -signal.SIGKILL
     with start_script(path, pause=0) as process:
         assert max(steps_of(process)) == 45

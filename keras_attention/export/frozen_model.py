@@ -1,11 +1,13 @@
-"""A trained Transformer -> one that only translates, as fast as its weights allow."""
+"""A trained model -> one that only translates, as fast as its weights allow."""
+
+import functools
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_attention.export.numeric_format import COMPUTE_DTYPES, pack, unpack
-from keras_attention.models.transformer import Transformer
+from keras_attention.models.sequence_to_sequence import SequenceToSequence
 
 # oneDNN keeps the packed form of a constant matrix only where a bias is added to the
 # product, and TensorFlow removes a bias of zeros. This one no dtype can tell from 0
@@ -21,8 +23,8 @@ LARGEST_UNPACKED = 10 * 2**20  # bytes
 BLOCK = 128
 
 
-class FrozenTransformer(Transformer):
-    """A Transformer whose weights do not change any more, stored in a numeric format.
+class FrozenModel(SequenceToSequence):
+    """A model whose weights do not change any more, stored in a numeric format.
 
     What it computes once for each sentence reads the weights from variables. What it
     computes for each token has them as constants inside the graph of the step: in the
@@ -30,7 +32,7 @@ class FrozenTransformer(Transformer):
     anew for each token. The target's vocabulary is filled up with tokens that are
     never proposed, to a number that is searched quickly.
 
-    Made by `freeze`.
+    Made by `freeze`, which lets it come before the class of the model.
     """
 
     def store(self, weights, numeric_format, vocab_size):
@@ -49,7 +51,7 @@ class FrozenTransformer(Transformer):
         variables = [
             [tf.Variable(part, trainable=False) for part in parts] for parts in packed
         ]
-        steps = {id(weight) for weight in self.decoder.step_weights}
+        steps = {id(weight) for weight in self.step_weights}
         constants = [
             (weight, quickly_unpacked(parts))
             for weight, parts in zip(self.weights, packed)
@@ -96,27 +98,35 @@ class FrozenTransformer(Transformer):
 
 
 def freeze(model, numeric_format):
-    """Copy a trained model into a `FrozenTransformer`.
+    """Copy a trained model into one that is frozen.
 
     Args:
-        model: A `Transformer`.
+        model: A `Transformer` or `RecurrentSeq2Seq`.
         numeric_format: "float32", "bfloat16" or "int8".
 
     Returns:
-        A FrozenTransformer that gives the same logits, as exactly as the format allows.
+        A `FrozenModel` of the model's own class, too, that gives the same logits, as
+        exactly as the format allows.
     """
     vocab_size = model.config["target_vocab_size"]
-    sizes = {"target_vocab_size": -(-vocab_size // BLOCK) * BLOCK}
+    settings = {"target_vocab_size": -(-vocab_size // BLOCK) * BLOCK}
     if model.config["share_embeddings"]:
-        sizes["source_vocab_size"] = sizes["target_vocab_size"]
-    frozen = FrozenTransformer(
-        **{**model.config, **sizes, "use_bias": True},
-        dtype=COMPUTE_DTYPES[numeric_format],
+        settings["source_vocab_size"] = settings["target_vocab_size"]
+    if "use_bias" in model.config:
+        settings["use_bias"] = True
+    frozen = frozen_class(type(model))(
+        **{**model.config, **settings}, dtype=COMPUTE_DTYPES[numeric_format]
     )
     trained = {weight.path: weight for weight in model.weights}
     weights = [trained_array(weight, trained) for weight in frozen.weights]
     frozen.store(weights, numeric_format, vocab_size)
     return frozen
+
+
+@functools.cache
+def frozen_class(model_class):
+    """The class of the frozen models of a class."""
+    return type(f"Frozen{model_class.__name__}", (FrozenModel, model_class), {})
 
 
 def quickly_unpacked(parts):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention.interop.marian import load_marian
-from keras_attention.runs.loading import load_translator
+from keras_attention.runs.model_folder import load_translator
 from keras_attention.runs.run_folder import claim
 
 pytestmark = pytest.mark.tensorflow

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_attention as ka
-from keras_attention.export.frozen_transformer import (
+from keras_attention.export.frozen_model import (
     NO_BIAS,
     freeze,
     quickly_unpacked,
@@ -22,10 +22,14 @@ TOLERANCE = {"float32": 1e-5, "bfloat16": 0.1, "int8": 0.15}
 every_format = pytest.mark.parametrize("numeric_format", TOLERANCE)
 
 
-def trained(**options):
+TRANSFORMER = {"num_heads": 3, "d_ff": 20}
+
+
+def trained(model_class=ka.Transformer, **options):
     """A model whose biases are not 0 any more."""
-    options = {"num_layers": 2, "d_model": 12, "num_heads": 3, "d_ff": 20, **options}
-    model = ka.Transformer(11, 13, **options)
+    sizes = TRANSFORMER if model_class is ka.Transformer else {}
+    options = {"num_layers": 2, "d_model": 12, **sizes, **options}
+    model = model_class(11, 13, **options)
     for weight in model.weights:
         if weight.name == "bias":
             weight.assign(keras.random.normal(weight.shape, stddev=0.1, seed=1))
@@ -44,6 +48,8 @@ def float32(x):
         {"use_bias": True},
         {"norm_first": True},
         {"output_bias": True, "activation": "silu", "interleaved_positions": False},
+        {"model_class": ka.RecurrentSeq2Seq, "cell": "gru", "bidirectional": True},
+        {"model_class": ka.RecurrentSeq2Seq, "attention": "additive"},
     ],
     ids=str,
 )
@@ -69,8 +75,13 @@ def test_the_tokens_that_fill_up_the_vocabulary_are_never_proposed():
 
 
 @every_format
-def test_a_step_is_that_of_the_trained_model(numeric_format):
-    model, atol = trained(), TOLERANCE[numeric_format]
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"model_class": ka.RecurrentSeq2Seq, "attention": "multiplicative"}],
+    ids=["transformer", "recurrent"],
+)
+def test_a_step_is_that_of_the_trained_model(numeric_format, options):
+    model, atol = trained(**options), TOLERANCE[numeric_format]
     frozen = freeze(model, numeric_format)
     cache, memory = model.start(SOURCE_IDS, max_length=None)
     frozen_cache, frozen_memory = frozen.start(SOURCE_IDS, max_length=None)
@@ -102,6 +113,13 @@ def test_training_on_changes_nothing_of_what_was_frozen():
     np.testing.assert_array_equal(float32(frozen(IDS)), before)
 
 
+def test_it_is_still_of_the_class_of_the_model():
+    frozen = [freeze(model, "float32") for model in (trained(), trained())]
+    assert isinstance(frozen[0], ka.Transformer)
+    assert type(frozen[0]) is type(frozen[1])
+    assert type(frozen[0]).__name__ == "FrozenTransformer"
+
+
 def step_graph(model):
     """The graph of one step, traced as a search traces it."""
     frozen = freeze(model, "float32")
@@ -116,11 +134,16 @@ def step_graph(model):
     return graph._get_function(call.get_attr("f").name).graph
 
 
-def test_a_step_reads_constants_and_each_of_them():
-    model = trained()
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"model_class": ka.RecurrentSeq2Seq, "attention": "additive"}],
+    ids=["transformer", "recurrent"],
+)
+def test_a_step_reads_constants_and_each_of_them(options):
+    model = trained(**options)
     operations = step_graph(model).get_operations()
     assert not [op for op in operations if op.type == "ReadVariableOp"]
-    stepped = [list(w.shape) for w in model.decoder.step_weights if len(w.shape) == 2]
+    stepped = [list(w.shape) for w in model.step_weights if len(w.shape) == 2]
     stepped[0] = [128, 12]  # the vocabulary, filled up
     matrices = [
         op
@@ -133,7 +156,7 @@ def test_a_step_reads_constants_and_each_of_them():
 
 def test_every_product_of_a_step_has_a_bias_that_is_not_zero():
     frozen = freeze(ka.Transformer(11, 13, 1, 12, 3, 20), "bfloat16")
-    biases = [weight for weight in frozen.decoder.step_weights if weight.name == "bias"]
+    biases = [weight for weight in frozen.step_weights if weight.name == "bias"]
     assert len(biases) == 6
     stored = {id(w): values for w, values in zip(frozen.weights, frozen.stored)}
     for bias in biases:

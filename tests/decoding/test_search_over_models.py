@@ -5,24 +5,24 @@ import pytest
 from keras import ops
 
 import keras_attention as ka
-from keras_attention.models.transformer import FORBIDDEN_LOGIT
+from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
 from keras_attention.special_tokens import PAD, START
 
 MAX_LENGTH = 9
 SOURCE_IDS = np.array([[5, 6, 7, 3, 0], [8, 3, 0, 0, 0], [4, 4, 9, 10, 3]], "int32")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["norm_last", "norm_first"])
+MODELS = {
+    "norm_last": (ka.Transformer, {"num_heads": 3, "d_ff": 20}),
+    "norm_first": (ka.Transformer, {"num_heads": 3, "d_ff": 20, "norm_first": True}),
+    "recurrent": (ka.RecurrentSeq2Seq, {"cell": "gru", "attention": "additive"}),
+}
+
+
+@pytest.fixture(scope="module", params=MODELS.values(), ids=MODELS)
 def model(request):
-    model = ka.Transformer(
-        11,
-        13,
-        num_layers=2,
-        d_model=12,
-        num_heads=3,
-        d_ff=20,
-        norm_first=request.param,
-    )
+    model_class, options = request.param
+    model = model_class(11, 13, num_layers=2, d_model=12, **options)
     # The same on every backend, and wild enough for sentences to differ.
     random = np.random.default_rng(0)
     for weight in model.trainable_weights:

@@ -1,0 +1,52 @@
+"""The rows that ids name, and gradients that an optimizer may square."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from references import numpy, vectors
+
+import keras_attention as ka
+from keras_attention.layers.look_up import look_up
+
+B, T, D, V = 2, 5, 12, 13
+IDS = np.array([[5, 5, 5, 7, 1], [5, 7, 1, 2, 2]], "int32")  # rows that come again
+
+
+@pytest.mark.parametrize("ids", [IDS, IDS[0], IDS[0, 0]], ids=["two", "one", "none"])
+def test_each_id_gets_its_row(ids):
+    table = vectors(V, D)
+    np.testing.assert_array_equal(
+        numpy(look_up(ops.convert_to_tensor(table), ops.convert_to_tensor(ids))),
+        table[ids],
+    )
+
+
+def trained_once(layer, *inputs, eager):
+    """Adam after one step: gradient (V, D) by loops, and both of its moments."""
+    symbolic = [keras.Input(x.shape[1:], dtype=x.dtype) for x in inputs]
+    model = keras.Model(symbolic, layer(*symbolic))
+    adam = keras.optimizers.Adam(0.01, beta_1=0.9, beta_2=0.99)
+    model.compile(adam, "mse", run_eagerly=eager, jit_compile=False)
+    targets = vectors(B, T, D, seed=1)
+    outputs = numpy(model(inputs))
+    gradient = np.zeros(layer.weights[0].shape)
+    for b in range(B):
+        for t in range(T):
+            gradient[inputs[-1][b, t]] += 2 * (outputs - targets)[b, t] / targets.size
+    model.fit(inputs, targets, batch_size=B, epochs=1, shuffle=False, verbose=0)
+    moments = [numpy(m) for m in adam.variables if m.shape == gradient.shape]
+    return gradient, moments
+
+
+@pytest.mark.parametrize("eager", [True, False], ids=["eager", "graph"])
+@pytest.mark.parametrize("name", ["tokens", "segments"])
+def test_adam_squares_the_sum_of_the_gradients_of_a_row(name, eager):
+    layer, inputs = {
+        "tokens": (ka.TokenEmbedding(V, D, scaled=False), [IDS]),
+        "segments": (ka.SegmentEncoding(V), [vectors(B, T, D), IDS]),
+    }[name]
+    gradient, (first, second) = trained_once(layer, *inputs, eager=eager)
+    np.testing.assert_allclose(first, 0.1 * gradient, atol=1e-7)
+    np.testing.assert_allclose(second, 0.01 * gradient**2, rtol=1e-4, atol=1e-9)
+    assert second[5].min() > 0  # looked up four times
