@@ -6,7 +6,8 @@ exports a SavedModel, which a fresh process without this package then asks.
 
     python examples/pronounce.py                     five minutes on two cores
     python examples/pronounce.py keras attention     and then say these words
-    python examples/pronounce.py --layers 4 --decoder-layers 4 --epochs 22 --dropout 0.1
+    python examples/pronounce.py --layers 4 --decoder-layers 2 --d-ff 512 --dropout 0.1 \\
+        --batch-tokens 4096 --epochs 45          fewer errors, in two hours
 """
 
 import argparse
@@ -19,6 +20,7 @@ import sys
 import time
 
 import keras
+import tensorflow as tf
 
 import keras_attention as ka
 
@@ -40,6 +42,8 @@ def main():
     options = parse_options()
     keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.dtype)
+    # Operations this small gain more from running side by side than from being cut.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
     started = time.perf_counter()
 
     with phase("Reading the dictionary"):
@@ -113,7 +117,7 @@ def parse_options():
         help="words to pronounce at the end",
     )
     add("--words", type=int, help="learn from this many words only (default: all)")
-    add("--epochs", type=int, default=5, help="passes over the dictionary (default: 5)")
+    add("--epochs", type=int, default=4, help="passes over the dictionary (default: 4)")
     add("--d-model", type=int, default=128, help="width of the model (default: 128)")
     add("--d-ff", type=int, default=256, help="of its feed-forward networks")
     add("--layers", type=int, default=3, help="layers of the encoder (default: 3)")
@@ -184,7 +188,11 @@ def parallel_lines(dictionary, words):
 
 
 def build(options, source_tokenizer, target_tokenizer, steps):
-    """The model, compiled: Adam, with a rate that rises and falls as a cosine to 0."""
+    """The model, compiled: Muon, with a rate that rises and falls as a cosine to 0.
+
+    Muon (Jordan, 2024; Liu et al., 2025) makes the update of each matrix orthogonal,
+    and leaves the rest, embeddings among it, to Adam.
+    """
     model = ka.Transformer.from_preset(
         "tiny",
         source_vocab_size=source_tokenizer.vocab_size,
@@ -194,13 +202,16 @@ def build(options, source_tokenizer, target_tokenizer, steps):
         num_layers=options.layers,
         num_decoder_layers=options.decoder_layers,
         dropout_rate=options.dropout,
+        norm_first=True,
     )
     warmup = min(options.warmup_steps, steps // 10)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps - warmup, warmup_target=options.peak_rate, warmup_steps=warmup
     )
     model.compile(
-        optimizer=keras.optimizers.Adam(rate, beta_1=0.9, beta_2=0.98, epsilon=1e-9),
+        optimizer=keras.optimizers.Muon(
+            rate, adam_beta_2=0.98, weight_decay=None, adam_weight_decay=None
+        ),
         loss=ka.MaskedCrossentropy(label_smoothing=0.1),
         metrics=[ka.MaskedAccuracy(), ka.Perplexity()],
         jit_compile=False,
