@@ -20,7 +20,8 @@ def test_it_gives_all_outputs_and_the_states_behind_what_is_not_hidden(cell):
     outputs, *states = layer(x, mask=mask)
     assert tuple(outputs.shape) == (B, T, U)
     assert [tuple(state.shape) for state in states] == number_of_states(cell) * [(B, U)]
-    np.testing.assert_array_equal(numpy(states[0]), numpy(outputs)[:, 2])
+    # To rounding: JAX compiles what leads to the two apart.
+    np.testing.assert_allclose(numpy(states[0]), numpy(outputs)[:, 2], atol=1e-6)
     assert not numpy(outputs)[:, 3:].any()
 
 
