@@ -26,6 +26,7 @@ import pathlib
 import signal
 import sys
 import tempfile
+from typing import NamedTuple
 
 import sacrebleu
 from case import Case, Search
@@ -51,6 +52,21 @@ TOKENS = 32  # of each source, and new ones
 
 # Whose answers the others' are compared with.
 REFERENCE = Competitor("translator", "float32", PEERS["translator"])
+
+
+class Text(NamedTuple):
+    """A test set of Multi30k: how its files are called, and how sacrebleu reads it."""
+
+    test_set: str
+    bleu: dict
+
+
+TEXTS = {
+    "raw": Text("test_2016_flickr.{}.gz", {}),
+    "tok": Text(
+        "test_2016_flickr.lc.norm.tok.{}.gz", {"lowercase": True, "tokenize": "none"}
+    ),
+}
 
 # Where weights are the same, logits in float32 differ by rounding alone.
 TOLERANCE = 1e-3
@@ -92,6 +108,13 @@ def parse_options():
         "--translator",
         type=pathlib.Path,
         help="folder that Translator.save wrote, English to German, for workload real",
+    )
+    add(
+        "--text",
+        choices=TEXTS,
+        default="raw",
+        help="what it was trained on: Multi30k as written, or tokenised and in lower "
+        "case; default: raw",
     )
     add(
         "--workloads",
@@ -182,8 +205,12 @@ def run_shapes(contest, folder, options):
 
 def run_real(contest, folder, options):
     """A trained model on real sentences: speed, and whether it costs quality."""
-    test_set = options.data / "multi30k" / "raw" / "test_2016_flickr"
-    reason = missing(options.translator, test_set)
+    text = TEXTS[options.text]
+    source, target = (
+        options.data / "multi30k" / options.text / text.test_set.format(language)
+        for language in ("en", "de")
+    )
+    reason = missing(options.translator, source)
     if reason:
         print(f"\n== Real sentences: skipped, {reason}", flush=True)
         return {"skipped": reason}
@@ -194,8 +221,8 @@ def run_real(contest, folder, options):
         searches,
         kind="trained_model",
         translator=str(options.translator),
-        source=f"{test_set}.en.gz",
-        target=f"{test_set}.de.gz",
+        source=str(source),
+        target=str(target),
         batch_sizes=options.batches,
         timed_sentences={
             size: max(options.timed, 4 * size) for size in options.batches
@@ -215,14 +242,14 @@ def run_real(contest, folder, options):
 WORKLOADS = {"shapes": run_shapes, "real": run_real}
 
 
-def missing(translator, test_set):
+def missing(translator, source):
     """Why there is nothing real to measure, or None."""
     if translator is None:
         return "no trained model: give --translator FOLDER"
     if not translator.is_dir():
         return f"no folder {translator}"
-    if not pathlib.Path(f"{test_set}.en.gz").is_file():
-        return f"no {test_set}.en.gz: give --data FOLDER or set KERAS_ATTENTION_DATA"
+    if not source.is_file():
+        return f"no {source}: give --data FOLDER or set KERAS_ATTENTION_DATA"
     return None
 
 
@@ -238,7 +265,8 @@ def sizes_of(case):
 
 def prepare(contest, folder, searches, **request):
     """Let a process of its own write the case, exports included."""
-    formats = [c.number_format for c in contest.members() if c.peer == "saved_model"]
+    ours = [c for c in contest.members() if c.peer == "saved_model"]
+    formats = sorted({c.number_format.partition(" ")[0] for c in ours})
     wide = [search for search in searches if search.beam_size > 1]
     contest.prepare(
         HERE / "prepare.py",
@@ -289,7 +317,7 @@ def compare_answers(contest, members, case, search, options):
     batches = [sources[i : i + size] for i in range(0, len(sources), size)]
     found = contest.ask_all(members, "translate", batches=batches)
     reference = found.get(REFERENCE, {}).get("answers")
-    bleu, rows = sacrebleu.BLEU(), []
+    bleu, rows = sacrebleu.BLEU(**TEXTS[options.text].bleu), []
     for competitor, answer in found.items():
         answers = answer["answers"]
         rows.append(

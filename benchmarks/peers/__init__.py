@@ -49,7 +49,7 @@ PEERS = {
     ),
     "saved_model": Peer(
         "keras_attention SavedModel",
-        EXPORT_FORMATS,
+        (*EXPORT_FORMATS, "bfloat16 per core"),
         "pip install '.[benchmark]'",
         ours=True,
         is_checked=False,

@@ -147,16 +147,18 @@ class MultiHeadCrossAttention(keras.layers.Layer):
         """
         rows, d_model = ops.shape(x)[0], x.shape[-1]
         sentences, source_length = [ops.shape(memory_cache["key"])[i] for i in (0, 2)]
-        heads = (self.num_heads, 1, d_model // self.num_heads)
-        query = ops.reshape(self.query(x), (sentences, -1, *heads))  # (B, K, N, 1, H)
+        query = ops.reshape(self.query(x), (sentences, -1, d_model))  # (B, K, D)
+        # As K positions of one sentence, whose keys are read once for all of them.
         context, weights = scaled_dot_product_attention(
-            query,
-            memory_cache["key"][:, None],  # (B, 1, N, S, H)
-            memory_cache["value"][:, None],
-            memory_cache["mask"][:, None],
+            split_heads(query, self.num_heads),  # (B, N, K, H)
+            memory_cache["key"],
+            memory_cache["value"],
+            memory_cache["mask"],
         )
-        attended = self.output_projection(ops.reshape(context, (rows, d_model)))
-        return attended, ops.reshape(weights, (rows, self.num_heads, source_length))
+        context = ops.reshape(merge_heads(context), (rows, d_model))
+        weights = ops.swapaxes(weights, 1, 2)  # (B, K, N, S)
+        weights = ops.reshape(weights, (rows, self.num_heads, source_length))
+        return self.output_projection(context), weights
 
     def _project(self, memory):
         """Keys and values of all heads, each (B, N, S, H)."""

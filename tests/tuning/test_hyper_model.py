@@ -75,6 +75,7 @@ def test_whatever_a_tuner_proposes_is_valid_and_within_the_budget(name, tmp_path
     assert asked >= 5
 
 
+@pytest.mark.tensorflow  # the same code on each backend, and JAX compiles for long
 @pytest.mark.parametrize(
     ("name", "trials"), [("random", 1), ("bayesian", 2), ("hyperband", 3)]
 )

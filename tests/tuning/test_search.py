@@ -33,6 +33,7 @@ def search(folder, hyper_model=None, **kwargs):
     return tune(hyper_model, TRAIN, VALID, folder, **arguments)
 
 
+@pytest.mark.tensorflow  # the same code on each backend, and JAX compiles for long
 def test_a_search_gives_a_table_settings_and_a_model_and_goes_on(tmp_path):
     folder = tmp_path / "runs" / "search"
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -71,6 +72,7 @@ class Grade(keras.callbacks.Callback):
         logs["val_accuracy"] = self.grades.pop(0)
 
 
+@pytest.mark.tensorflow  # the same code on each backend, and JAX compiles for long
 @pytest.mark.usefixtures("uncompiled")
 @pytest.mark.parametrize(
     ("algorithm", "epochs"), [("bayesian", 1), ("hyperband", 3)], ids=str
