@@ -52,8 +52,9 @@ class BidirectionalLSTM(keras.layers.Layer):
             "recurrent_initializer": "glorot_uniform",
             "dtype": self.dtype_policy,
         }
-        self.forward = keras.layers.LSTM(d_model, name="forward", **options)
-        self.backward = keras.layers.LSTM(
+        # On torch a layer is a module, whose method `forward` is what calls it.
+        self.forward_lstm = keras.layers.LSTM(d_model, name="forward", **options)
+        self.backward_lstm = keras.layers.LSTM(
             d_model, go_backwards=True, name="backward", **options
         )
 
@@ -61,14 +62,14 @@ class BidirectionalLSTM(keras.layers.Layer):
         require_rank(self.name, 3, x=x_shape)
         require_halves(self.name, x_shape[-1])
         half = (*x_shape[:-1], x_shape[-1] // 2)
-        self.forward.build(half)
-        self.backward.build(half)
+        self.forward_lstm.build(half)
+        self.backward_lstm.build(half)
 
     def call(self, x, mask=None):
         ahead, back = ops.split(x, 2, axis=-1)  # (B, T, M)
-        ahead = self.forward(ahead, mask=mask)  # (B, T, D)
+        ahead = self.forward_lstm(ahead, mask=mask)  # (B, T, D)
         # From last to first, as they were read.
-        back = ops.flip(self.backward(back, mask=mask), axis=1)
+        back = ops.flip(self.backward_lstm(back, mask=mask), axis=1)
         return ops.concatenate([ahead, back], axis=-1)  # (B, T, 2 D)
 
     def compute_output_shape(self, x_shape):

@@ -33,8 +33,8 @@ def lstm(x, mask, cell, order):
 
 def both_directions(x, mask, layer):
     """One sentence (T, 2 M) -> (T, 2 D)."""
-    ahead = lstm(x[:, :M], mask, layer.forward.cell, range(T))
-    back = lstm(x[:, M:], mask, layer.backward.cell, reversed(range(T)))
+    ahead = lstm(x[:, :M], mask, layer.forward_lstm.cell, range(T))
+    back = lstm(x[:, M:], mask, layer.backward_lstm.cell, reversed(range(T)))
     return np.concatenate([ahead, back], axis=1)
 
 

@@ -20,7 +20,7 @@ def test_it_is_equation_1():
     layer, x = ScalarMix(L), vectors(B, T, L * D)
     layer.build(x.shape)
     randomize(layer)
-    scores, gamma = numpy(layer.scores), float(layer.gamma)
+    scores, gamma = numpy(layer.scores), float(numpy(layer.gamma))
     expected = [
         [mix(np.split(x[b, t], L), scores, gamma) for t in range(T)] for b in range(B)
     ]
