@@ -32,13 +32,14 @@ def main():
 def take(browser, path, folder):
     """Photograph a page in each language, with its first piece chosen."""
     size = {"width": 1000, "height": 600}
+    page = browser.new_page(viewport=size, color_scheme="light")
     for language, picture in PICTURES.items():
-        page = browser.new_page(viewport=size, color_scheme="light")
         page.goto(f"{path.as_uri()}#{language}")
+        page.reload()  # nothing is chosen any more
         page.locator("#rows [role=option]").first.click()
         page.mouse.move(0, 0)
         page.screenshot(path=folder / picture)
-        page.close()
+    page.close()
 
 
 if __name__ == "__main__":

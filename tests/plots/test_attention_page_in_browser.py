@@ -236,15 +236,25 @@ def test_the_page_is_dark_where_the_reader_wants_it_so(open_page):
     assert page.evaluate(color) == "rgb(244, 245, 247)"
 
 
-@pytest.mark.parametrize(
-    ("locale", "part", "language"),
-    [("ko-KR", "", "ko"), ("de-DE", "", "en"), ("ko-KR", "#en", "en")],
-)
-def test_the_page_speaks_the_language_of_the_reader(open_page, locale, part, language):
-    page = open_page(locale=locale, part=part)
+@pytest.mark.parametrize(("part", "language"), [("", "ko"), ("#en", "en")])
+def test_the_page_speaks_korean_to_koreans_unless_told(open_page, part, language):
+    page = open_page(locale="ko-KR", part=part)
     assert page.locator("html").get_attribute("lang") == language
     current = page.get_by_role("navigation").locator("[aria-current]")
     assert current.get_attribute("lang") == language
+
+
+@pytest.mark.parametrize(
+    ("languages", "language"),
+    [(["de-DE", "ko"], "ko"), (["de-DE"], "en"), (["toString", "en-GB"], "en")],
+)
+def test_the_first_language_that_the_page_knows_is_spoken(
+    open_page, languages, language
+):
+    page = open_page()
+    prefer = "(all) => Object.defineProperty(navigator, 'languages', { value: all })"
+    page.evaluate(prefer, languages)
+    assert page.evaluate("language()") == language
 
 
 def test_the_language_is_switched_by_keyboard_and_the_choice_stays(open_page):
