@@ -44,9 +44,9 @@ def test_the_page_holds_every_map_and_piece():
 
 def test_sentences_stand_above_without_marks():
     maps = AttentionMaps(["▁a", "▁d", "og", "</s>"], encoder=np.ones((1, 1, 4, 4)) / 4)
-    html = page(maps)
-    assert data_of(html)["sentences"] == [["Source", "a dog"]]
-    assert "<title>Attention: a dog</title>" in html
+    assert data_of(page(maps))["sentences"] == {"source": "a dog"}
+    sentences = data_of(page(random_maps()))["sentences"]
+    assert list(sentences) == ["source", "translation"]
 
 
 @pytest.mark.parametrize("piece", BREAKERS)

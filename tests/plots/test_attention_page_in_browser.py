@@ -1,9 +1,11 @@
 """The page in a real browser: by pointer, by keyboard, by ear, and in the dark.
 
-Needs the Python package playwright and Chromium (Debian: apt-get install chromium).
+Needs the Python package playwright, which is in the extra `test`, and Chromium.
 """
 
-import re
+import functools
+import pathlib
+import runpy
 import shutil
 
 import numpy as np
@@ -13,11 +15,14 @@ from keras_attention.models.attention_maps import AttentionMaps
 from keras_attention.plots.attention_page import attention_page
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed"
+    "playwright.sync_api", reason="playwright is not installed: pip install playwright"
 )
-CHROMIUM = shutil.which("chromium")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "microsoft-edge")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="there is no chromium: apt-get install chromium"
+    CHROMIUM is None,
+    reason=f"none of {', '.join(NAMES)} is on the PATH: apt-get install chromium, or "
+    f"brew install --cask chromium",
 )
 
 # As root in a container there is no sandbox; the others keep it off the network.
@@ -54,34 +59,47 @@ def path(tmp_path_factory):
     return attention_page(made_maps(), path=tmp_path_factory.mktemp("page") / "a.html")
 
 
-@pytest.fixture
-def open_page(browser, path):
-    """Open the page; at the end nothing was complained of, and no one else asked."""
-    problems, pages, asked = [], [], []
+@pytest.fixture(scope="module")
+def tabs(browser):
+    """A tab for each language of a reader, and what they complain of or ask for."""
+    noted = []
 
-    def opened(width=1100, scheme="light", path=path):
-        page = browser.new_page(
-            viewport={"width": width, "height": 800}, color_scheme=scheme
-        )
+    @functools.cache
+    def tab(locale):
+        page = browser.new_page(locale=locale)
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: problems.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
-        pages.append((page, path.as_uri()))
+        page.on("console", lambda message: noted.append(message.text))
+        page.on("pageerror", lambda error: noted.append(str(error)))
+        page.on("dialog", lambda dialog: noted.append(dialog.message))
+        page.on("request", lambda request: noted.append(request.url))
+        return page
+
+    return tab, noted
+
+
+@pytest.fixture
+def open_page(tabs, path):
+    """Open the page; at the end nothing was complained of or asked for but it."""
+    tab, noted = tabs
+    noted.clear()
+    addresses = []
+
+    def opened(width=1100, scheme="light", locale="en-GB", path=path, part=""):
+        page = tab(locale)
+        page.goto("about:blank")
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme)
+        page.mouse.move(0, 0)
+        page.goto(path.as_uri() + part)
+        addresses.append(path.as_uri())
         return page
 
     yield opened
-    for page, _ in pages:
-        page.close()
-    assert problems == []
-    assert asked == [address for _, address in pages]
+    assert noted == addresses
 
 
 def readout(page):
-    """What is said, without the marks that isolate right-to-left text."""
-    return re.sub("[\u2068\u2069]", "", page.locator("#readout").inner_text())
+    return page.locator("#readout").inner_text().replace("\u00a0", " ")
 
 
 def pick(page, group, choice):
@@ -91,6 +109,15 @@ def pick(page, group, choice):
 
 def option(page, side, index):
     return page.locator(f"#{side} [role=option]").nth(index)
+
+
+def cell(page, row, column):
+    """Where a cell of the heat map is, in pixels from the map's edge."""
+    layout = page.evaluate("layout")
+    return {
+        "x": layout["left"] + layout["cell"] * (column + 0.5),
+        "y": layout["top"] + layout["cell"] * (row + 0.5),
+    }
 
 
 def test_the_pointer_shows_where_a_piece_looks(open_page):
@@ -122,18 +149,15 @@ def test_the_heat_map_answers_by_cell(open_page):
     pick(page, "Attention", "Encoder")
     pick(page, "Head", "0")
     pick(page, "Layer", "0")
-    layout = page.evaluate("layout")
-    at = {
-        axis: layout[edge] + layout["cell"] * (index + 0.5)
-        for axis, edge, index in (("x", "left", 3), ("y", "top", 3))
-    }
-    page.locator("#map").hover(position=at)
+    page.locator("#map").hover(position=cell(page, 3, 3))
     assert readout(page) == "“달린다” looks at “달린다”: 92 %"
 
 
 def test_everything_works_by_keyboard(open_page):
     page = open_page()
     press = page.keyboard.press
+    press("Tab")  # English
+    press("Tab")  # Korean
     press("Tab")  # the kind of attention
     press("ArrowRight")
     assert page.locator("input:focus").get_attribute("value") == "encoder"
@@ -178,7 +202,7 @@ def test_a_screen_reader_finds_names_and_numbers(open_page):
     assert len(cells) == 1 + 4 * 5
     pick(page, "Layer", "0")
     pick(page, "Head", "0")
-    assert page.get_by_role("table").get_by_role("cell").nth(1).inner_text() == "92 %"
+    assert page.get_by_role("table").get_by_role("cell").nth(1).inner_text()[:2] == "92"
     assert page.get_by_role("rowheader", name="</script><b>").is_visible()
 
 
@@ -190,19 +214,90 @@ def test_right_to_left_pieces_and_sentences_keep_their_direction(open_page):
     assert page.locator("#sentences dd").nth(1).evaluate(direction) == "rtl"
 
 
-@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize("width", [1100, 320])
 def test_nothing_is_wider_than_the_window(open_page, width):
     page = open_page(width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_what_is_said_stays_in_sight_on_a_telephone(open_page):
+    page = open_page(width=320)
+    page.locator("#map").click(position=cell(page, 3, 0))
+    assert page.evaluate("scrollY") > 0
+    playwright.expect(page.locator("#readout")).to_be_in_viewport(ratio=1)
+
+
 def test_the_page_is_dark_where_the_reader_wants_it_so(open_page):
     color = "getComputedStyle(document.body).backgroundColor"
-    light, dark = open_page(), open_page(scheme="dark")
-    assert light.evaluate(color) == "rgb(244, 245, 247)"
-    assert dark.evaluate(color) == "rgb(14, 17, 22)"
-    light.emulate_media(color_scheme="dark")  # also while it is open
-    assert light.evaluate(color) == dark.evaluate(color)
+    assert open_page(scheme="light").evaluate(color) == "rgb(244, 245, 247)"
+    page = open_page(scheme="dark")
+    assert page.evaluate(color) == "rgb(14, 17, 22)"
+    page.emulate_media(color_scheme="light")  # also while it is open
+    assert page.evaluate(color) == "rgb(244, 245, 247)"
+
+
+@pytest.mark.parametrize(("part", "language"), [("", "ko"), ("#en", "en")])
+def test_the_page_speaks_korean_to_koreans_unless_told(open_page, part, language):
+    page = open_page(locale="ko-KR", part=part)
+    assert page.locator("html").get_attribute("lang") == language
+    current = page.get_by_role("navigation").locator("[aria-current]")
+    assert current.get_attribute("lang") == language
+
+
+@pytest.mark.parametrize(
+    ("languages", "language"),
+    [(["de-DE", "ko"], "ko"), (["de-DE"], "en"), (["toString", "en-GB"], "en")],
+)
+def test_the_first_language_that_the_page_knows_is_spoken(
+    open_page, languages, language
+):
+    page = open_page()
+    prefer = "(all) => Object.defineProperty(navigator, 'languages', { value: all })"
+    page.evaluate(prefer, languages)
+    assert page.evaluate("language()") == language
+
+
+def test_the_language_is_switched_by_keyboard_and_the_choice_stays(open_page):
+    page = open_page()
+    assert page.title() == "Attention: 개가 눈 속에서 달린다"
+    pick(page, "Layer", "1")
+    option(page, "rows", 1).click()
+    page.mouse.move(0, 0)
+    page.get_by_role("link", name="한국어").focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("heading", level=1).inner_text() == "모델이 보는 곳"
+    assert page.title() == "어텐션: 개가 눈 속에서 달린다"
+    assert page.locator("a:focus").inner_text() == "한국어"
+    title = page.locator("#links-title").inner_text()
+    assert title == "크로스 어텐션, 1번 층, 모든 헤드의 평균"
+    assert readout(page).startswith("“</script><b>” 조각이 보는 곳: “속에서” 32 %, ")
+    page.get_by_role("link", name="English").click()
+    assert page.locator("#links-title").inner_text().startswith("Cross attention")
+    page.go_back()
+    assert page.url.endswith("#ko")
+    assert page.get_by_role("group", name="헤드").is_visible()
+
+
+def test_both_languages_say_all_and_leave_the_pieces_their_own(open_page):
+    page = open_page()
+    keys = "Object.values(TEXTS).map((texts) => Object.keys(texts).sort().join())"
+    assert len(set(page.evaluate(keys))) == 1
+    named = "[...document.querySelectorAll('[data-text], [data-label]')]"
+    says = "(one) => TEXTS.ko[one.dataset.text ?? one.dataset.label]"
+    assert page.evaluate(f"{named}.every({says})")
+    option(page, "rows", 1).click()
+    pieces = page.locator("#sentences dd, #rows bdi, #columns bdi, #readout bdi")
+    assert pieces.count() > 12
+    assert pieces.evaluate_all("all => all.every((one) => one.lang === '')")
+    assert pieces.evaluate_all("all => all.every((one) => one.hasAttribute('lang'))")
+
+
+def test_the_pictures_of_the_documentation_are_taken(browser, path, tmp_path):
+    images = pathlib.Path(__file__).parents[2] / "docs" / "images"
+    script = runpy.run_path(str(images / "attention_page.py"))
+    script["take"](browser, path, tmp_path)
+    for picture in script["PICTURES"].values():
+        assert (tmp_path / picture).is_file() and (images / picture).is_file()
 
 
 def test_one_map_needs_no_choice(open_page, tmp_path):
