@@ -140,12 +140,11 @@ def forbidden_tokens(vocab_size):
     return bias
 
 
-def require_copyable(owner, config):
-    """Raise ValueError unless the weights fit into a post-norm model of one matrix."""
-    if config["norm_first"] or not config["share_embeddings"]:
+def require_shared_embeddings(owner, config):
+    """Raise ValueError unless one matrix serves source, target and output."""
+    if not config["share_embeddings"]:
         raise ValueError(
-            f"{owner}: got norm_first={config['norm_first']} and share_embeddings="
-            f"{config['share_embeddings']}, but only a post-norm model with shared "
+            f"{owner}: got share_embeddings=False, but only a model with shared "
             f"embeddings is copied here. Measure such a one."
         )
 

@@ -16,7 +16,7 @@ from case import (
     UNKNOWN,
     cores,
     forbidden_tokens,
-    require_copyable,
+    require_shared_embeddings,
     sinusoid,
 )
 from ctranslate2.specs import Activation, TransformerSpec
@@ -85,12 +85,12 @@ def load(case, compute_type, translators=1):
 def copy_model(case):
     """The specification of a model of the same shapes, with the same weights."""
     config, weights = case.config, case.weights
-    require_copyable("ctranslate2", config)
+    require_shared_embeddings("ctranslate2", config)
     num_decoder_layers = config["num_decoder_layers"] or config["num_layers"]
     spec = TransformerSpec.from_config(
         (config["num_layers"], num_decoder_layers),
         config["num_heads"],
-        pre_norm=False,
+        pre_norm=config["norm_first"],
         activation=Activation.RELU,
     )
     spec.config.layer_norm_epsilon = LAYER_NORM_EPSILON
@@ -110,6 +110,9 @@ def copy_model(case):
     spec.decoder.projection.weight = embeddings
     spec.decoder.projection.bias = forbidden_tokens(len(embeddings))
 
+    if config["norm_first"]:
+        fill_norm(spec.encoder.layer_norm, weights, "encoder_norm")
+        fill_norm(spec.decoder.layer_norm, weights, "decoder_norm")
     for index, layer in enumerate(spec.encoder.layer):
         ours = f"encoder_layer_{index}"
         fill_attention(layer.self_attention, weights, f"{ours}/attention")
@@ -127,13 +130,13 @@ def fill_attention(spec, weights, path):
     inputs = ("query_key_value",) if len(spec.linear) == 2 else ("query", "key_value")
     for linear, name in zip(spec.linear, (*inputs, "output_projection")):
         fill_linear(linear, weights, f"{path}/{name}")
-    fill_norm(spec.layer_norm, weights, path)
+    fill_norm(spec.layer_norm, weights, f"{path}_residual/norm")
 
 
 def fill_feed_forward(spec, weights, path):
     fill_linear(spec.linear_0, weights, f"{path}/widen")
     fill_linear(spec.linear_1, weights, f"{path}/narrow")
-    fill_norm(spec.layer_norm, weights, path)
+    fill_norm(spec.layer_norm, weights, f"{path}_residual/norm")
 
 
 def fill_linear(spec, weights, path):
@@ -144,8 +147,8 @@ def fill_linear(spec, weights, path):
 
 
 def fill_norm(spec, weights, path):
-    spec.gamma = weights[f"{path}_residual/norm/gamma"]
-    spec.beta = weights[f"{path}_residual/norm/beta"]
+    spec.gamma = weights[f"{path}/gamma"]
+    spec.beta = weights[f"{path}/beta"]
 
 
 def pieces(tokenizer, ids):
