@@ -18,7 +18,7 @@ from keras_attention.layers.token_embedding import (
     require_ids_in_vocabulary,
 )
 from keras_attention.models.encoder import final_norm
-from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
+from keras_attention.models.sequence_to_sequence import forbid
 from keras_attention.special_tokens import PAD, START
 
 
@@ -214,8 +214,7 @@ class LanguageModel(keras.Model):
     def forbid(self, logits):
         """Let no logits (..., V) propose `PAD` or START; in float32."""
         ids = np.arange(self.config["vocab_size"])
-        bias = np.where(np.isin(ids, [PAD, START]), FORBIDDEN_LOGIT, 0.0)
-        return ops.cast(logits + ops.cast(bias, logits.dtype), "float32")
+        return forbid(logits, np.isin(ids, [PAD, START]))
 
     def attention_maps(self, token_ids):
         """Show where every head of every layer looks.

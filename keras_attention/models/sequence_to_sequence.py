@@ -102,9 +102,7 @@ class SequenceToSequence(keras.Model):
 
     def forbid(self, logits):
         """Let no logits (..., V) propose a token that is forbidden; in float32."""
-        # A sum, which is done together with the product that made the logits.
-        bias = ops.cast(np.where(self.forbidden, FORBIDDEN_LOGIT, 0.0), logits.dtype)
-        return ops.cast(logits + bias, "float32")
+        return forbid(logits, self.forbidden)
 
     def get_config(self):
         policy = keras.dtype_policies.serialize(self.dtype_policy)
@@ -113,6 +111,13 @@ class SequenceToSequence(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def forbid(logits, forbidden):
+    """Let no logits (..., V) propose what is forbidden (V,), bool; in float32."""
+    # A sum, which is done together with the product that made the logits.
+    bias = ops.cast(np.where(forbidden, FORBIDDEN_LOGIT, 0.0), logits.dtype)
+    return ops.cast(logits + bias, "float32")
 
 
 def make_embeddings(config, dtype, scaled=True, output_bias=False):
