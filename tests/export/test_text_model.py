@@ -8,7 +8,6 @@ import textwrap
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from keras_attention.export.text_model import TextModel
 from keras_attention.layers.scalar_mix import ScalarMix
@@ -104,20 +103,6 @@ def test_a_server_gives_the_same_answers(texts, tmp_path):
     with np.load(found, allow_pickle=True) as served:
         np.testing.assert_allclose(served["output"], expected["output"], atol=1e-5)
         np.testing.assert_array_equal(served["words"], expected["words"])
-
-
-def test_the_export_keeps_the_weights_of_its_day_and_leaves_other_things(tmp_path):
-    texts = TextModel(make(), CharacterTokenizer(C))
-    before = texts(TEXTS)["output"]
-    texts.export(tmp_path / "1")
-    texts.model.set_weights([2 * weight for weight in texts.model.get_weights()])
-    assert not np.allclose(texts(TEXTS)["output"], before, atol=1e-5)
-    serve = tf.saved_model.load(tmp_path / "1").signatures["serving_default"]
-    found = serve(text=tf.constant(TEXTS))["output"].numpy()
-    np.testing.assert_allclose(found, before, atol=1e-5)
-    (tmp_path / "1" / "thesis.tex").touch()
-    with pytest.raises(FileExistsError, match="TextModel.export: .*thesis.tex"):
-        texts.export(tmp_path / "1")
 
 
 def test_half_the_bits_are_answered_in_float32():
