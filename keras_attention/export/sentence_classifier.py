@@ -9,7 +9,7 @@ from keras_attention.export.text_functions import (
     TextFunctions,
     require_vocabulary,
 )
-from keras_attention.export.translator import graph_function, require_texts
+from keras_attention.export.translator import graph_function
 
 
 class SentenceClassifier(TextFunctions):
@@ -92,7 +92,7 @@ class SentenceClassifier(TextFunctions):
 
     def token_ids(self, texts):
         """What the model sees of texts, to learn from: (B, T), int32, NumPy."""
-        return self.to_ids(tf.constant(require_texts(texts), tf.string)).numpy()
+        return self.to_ids(self.strings(texts)).numpy()
 
     def to_ids(self, texts):
         """Strings (B,) -> ids (B, T), END behind each, then PAD, in a graph."""

@@ -30,7 +30,7 @@ class TextFunctions:
     """
 
     def __init__(self, model, tokenizer):
-        require_tensorflow()
+        require_tensorflow(type(self).__name__)
         self.model = model
         self.tokenizer = tokenizer
         self._graphs = self.signatures()
@@ -68,8 +68,9 @@ class TextFunctions:
 
     def in_batches(self, columns, batch_size, verbose=0):
         """The numbers of some rows at a time, longest first, and their strings."""
-        columns = [require_texts(column) for column in columns]
-        require_positive(type(self).__name__, batch_size=batch_size)
+        owner = type(self).__name__
+        columns = [require_texts(column, owner) for column in columns]
+        require_positive(owner, batch_size=batch_size)
         sizes = [sum(map(len, row)) for row in zip(*columns)]
         longest_first = sorted(range(len(sizes)), key=lambda row: -sizes[row])
         progress = keras.utils.Progbar(len(sizes), verbose=verbose)
@@ -77,6 +78,10 @@ class TextFunctions:
             rows = longest_first[first : first + batch_size]
             yield rows, [tf.constant([texts[row] for row in rows]) for texts in columns]
             progress.add(len(rows))
+
+    def strings(self, texts):
+        """A list, tuple or array of str -> (B,), strings; raises as `ask` does."""
+        return tf.constant(require_texts(texts, type(self).__name__), tf.string)
 
     def export(self, folder):
         """Write a SavedModel, with what `signatures` lists.

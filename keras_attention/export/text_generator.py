@@ -18,12 +18,7 @@ from keras_attention.export.text_functions import (
     TextFunctions,
     require_vocabulary,
 )
-from keras_attention.export.translator import (
-    IDS,
-    as_text,
-    graph_function,
-    require_texts,
-)
+from keras_attention.export.translator import IDS, as_text, graph_function
 from keras_attention.layers.requirements import require_positive
 from keras_attention.special_tokens import PAD, START
 
@@ -228,7 +223,7 @@ class TextGenerator(TextFunctions):
         return pieces.to_tensor(PAD)
 
     def _ids(self, texts):
-        texts = tf.constant(require_texts(texts), tf.string)
+        texts = self.strings(texts)
         lengths = self.tokenizer.tokenize(texts).row_lengths().numpy()
         require_room_for_end(lengths, self.max_length)
         return self.to_ids(texts)

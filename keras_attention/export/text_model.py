@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from keras_attention.export.text_functions import TEXT, TextFunctions
-from keras_attention.export.translator import graph_function, require_texts
+from keras_attention.export.translator import graph_function
 
 # What stands for the words START and END in an answer.
 START_WORD, END_WORD = "<s>", "</s>"
@@ -66,8 +66,7 @@ class TextModel(TextFunctions):
             TypeError: If `texts` is a single str, or holds something else than str.
             ValueError: If a text holds half a surrogate pair, which is no Unicode text.
         """
-        answer = self._graphs["serving_default"]
-        found = answer(tf.constant(require_texts(texts), tf.string))
+        found = self._graphs["serving_default"](self.strings(texts))
         return {name: values.numpy() for name, values in found.items()}
 
 

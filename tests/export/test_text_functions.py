@@ -67,7 +67,7 @@ def test_what_is_served_holds_raw_variables(counter):
 
 
 def test_texts_that_are_none_are_refused(counter):
-    with pytest.raises(TypeError, match="got one str"):
+    with pytest.raises(TypeError, match="Counter: got one str"):
         counter.ask("serving_default", ["a b"])
     with pytest.raises(ValueError, match="Counter: got batch_size=0"):
         counter.ask("serving_default", [["a"]], batch_size=0)

@@ -118,5 +118,5 @@ def test_words_of_another_length_are_refused(texts):
 
 
 def test_one_text_is_no_list(texts):
-    with pytest.raises(TypeError, match="got one str"):
+    with pytest.raises(TypeError, match="TextModel: got one str"):
         texts("a bat")
