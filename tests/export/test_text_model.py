@@ -44,9 +44,9 @@ assert not {"keras_attention", "tensorflow_text"} & set(sys.modules)
 
 def make(per_word=False):
     """ELMo and a mix of its layers, and behind it two classes, or nothing."""
-    encoder = Elmo(7, d_model=D, filters=[[1, 4], [3, 5]], max_characters=C).encoder()
+    elmo = Elmo(7, num_layers=1, d_model=D, filters=[[1, 4], [3, 5]], max_characters=C)
     characters = keras.Input((None, C), dtype="int32")
-    x = ScalarMix(3)(encoder(characters))
+    x = ScalarMix(2)(elmo.encoder()(characters))
     if per_word:
         return keras.Model(characters, {"vectors": x})
     x = keras.layers.GlobalAveragePooling1D()(x)
