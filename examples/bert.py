@@ -58,7 +58,8 @@ def main():
         bert, tokenizer = pretrain(train, held_out, options)
     train, held_out = sum(train, []), sum(held_out, [])
     for task in (Pairs, Capitals):
-        compare(task(tokenizer, options), bert, train, held_out, options)
+        if task.name in options.tasks:
+            compare(task(tokenizer, options), bert, train, held_out, options)
 
 
 def parse_options():
@@ -82,6 +83,8 @@ def parse_options():
     add("--heads", type=int, default=4)
     add("--epochs", type=int, default=8, help="of pre-training (default: 8)")
     add("--peak-rate", type=float, default=2e-3, help="of pre-training")
+    tasks = ["pairs", "capitals"]
+    add("--tasks", nargs="+", choices=tasks, default=tasks, help="to be learned")
     add("--examples", type=int, default=1000, help="sentences of each task")
     add("--task-epochs", type=int, default=8, help="passes over these (default: 8)")
     add("--task-rate", type=float, default=5e-4, help="learning rate of the tasks")

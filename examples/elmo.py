@@ -95,6 +95,7 @@ def parse_options():
     add("--out", type=pathlib.Path, default="saved_models/elmo")
     add("--d-model", type=int, default=96, help="width of a direction (default: 96)")
     add("--epochs", type=int, default=4, help="passes over the text (default: 4)")
+    add("--folds", type=int, default=5, help="parts to be measured on, by turns")
     add("--seed", type=int, default=0)
     options = parser.parse_args()
     options.text = options.text or news_articles()
@@ -280,7 +281,7 @@ def vectors_around(train, occurrences, elmo, options):
 def compare(layers, around, senses, occurrences, options):
     """Print how many senses each kind of vectors tells; return the classifier."""
     labels = np.array([one.sense for one in occurrences])
-    fold = np.random.default_rng(options.seed).integers(0, 5, len(labels))
+    fold = np.random.default_rng(options.seed).integers(0, options.folds, len(labels))
     words = [word for word, _ in senses[::2]]
     print(f"\nwhich sense? {len(labels)} times   mean   {' '.join(words)}")
     counts = np.bincount(labels, minlength=len(senses))
@@ -321,7 +322,7 @@ def report(name, right, labels):
 def right_answers(vectors, num_layers, labels, fold, senses):
     """Which occurrences are told right by a classifier of the others: (n,), bool."""
     right = np.zeros(len(labels), "bool")
-    for held_out in range(5):
+    for held_out in np.unique(fold):
         test = fold == held_out
         model = fit(vectors[~test], num_layers, labels[~test], senses)
         answers = answer(model, vectors[test], labels[test])

@@ -1,6 +1,7 @@
 """The map in the package's docstring is true: what imports what, and what never."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -80,10 +81,16 @@ def stage_of(path):
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
+@functools.cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
 def imported_modules(path):
     """Full names of all modules that a file imports, inside of functions, too."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         if isinstance(node, ast.ImportFrom):
@@ -124,15 +131,15 @@ def test_nothing_private_of_keras_is_imported(path):
 @every_module
 def test_nothing_is_asserted(path):
     """An assert vanishes under python -O, and says nothing to who caused it."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    nodes = ast.walk(parsed(path))
+    lines = [node.lineno for node in nodes if isinstance(node, ast.Assert)]
     assert not lines
 
 
 @every_module
 def test_every_module_says_what_it_is_for(path):
     if path.read_text(encoding="utf-8"):
-        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert ast.get_docstring(parsed(path))
 
 
 def test_every_module_has_a_file_of_tests():

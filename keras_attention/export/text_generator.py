@@ -13,25 +13,34 @@ from keras_attention.decoding.sampling import (
 )
 from keras_attention.decoding.scoring import Scores, score
 from keras_attention.export.sentence_graph import with_end
-from keras_attention.export.text_functions import export_text_functions, text_spec
-from keras_attention.export.translator import (
-    IDS,
-    as_text,
-    graph_function,
-    require_tensorflow,
-    require_texts,
+from keras_attention.export.text_functions import (
+    TEXT,
+    TextFunctions,
+    require_vocabulary,
 )
+from keras_attention.export.translator import IDS, as_text, graph_function
 from keras_attention.layers.requirements import require_positive
 from keras_attention.special_tokens import PAD, START
 
+SEED = tf.TensorSpec((), tf.int32, name="seed")
+TEMPERATURE = tf.TensorSpec((), tf.float32, name="temperature")
 
-class TextGenerator:
+
+class TextGenerator(TextFunctions):
     """Go on with texts by a trained language model.
 
     A prompt is cut into tokens, and the text is made to begin with them; what follows
     is drawn token by token. All of it happens in one graph of TensorFlow, here and in
     the exported SavedModel, which gives the same texts for the same seed. A prompt
     ends where a token ends, so best behind a whole word.
+
+    The export's signatures take `text`, strings (B,):
+
+    * `serving_default`: `text` (B,), drawn with this generator's settings and seed 0,
+      so always the same for the same prompts
+    * `sample`: takes also the scalars `seed`, int32, and `temperature`, float32
+    * `greedy`: the most likely token at each step, `text` (B,)
+    * `score`: `log_probs` and `scores` (B,)
 
     Args:
         model: A `LanguageModel`.
@@ -61,15 +70,14 @@ class TextGenerator:
         top_k=None,
         top_p=None,
     ):
-        require_tensorflow()
+        super().__init__(model, tokenizer)
         longest = model.config["max_length"]
         max_length = longest if max_length is None else max_length
         require_length(max_length, longest)
-        require_vocabulary(tokenizer.vocab_size, model.config["vocab_size"])
+        vocab_size = model.config["vocab_size"]
+        require_vocabulary("TextGenerator", tokenizer.vocab_size, vocab_size)
         require_distribution(temperature, top_k, top_p)
         require_tokens(top_k, tokenizer.vocab_size)
-        self.model = model
-        self.tokenizer = tokenizer
         self.max_length = max_length
         self.temperature = temperature
         self.top_k = top_k
@@ -78,6 +86,27 @@ class TextGenerator:
         self._draw = graph_function(self.draw, IDS, numbers, scalar)
         self._most_likely = graph_function(self.most_likely, IDS)
         self._score = graph_function(self.score_ids, IDS)
+
+    def signatures(self):
+        def sample(text, seed, temperature):
+            uniforms = self.uniforms(tf.shape(text)[0], seed)
+            return {"text": self.draw(self.to_ids(text), uniforms, temperature)}
+
+        def draw(text):
+            return sample(text, 0, self.temperature)
+
+        def greedy(text):
+            return {"text": self.most_likely(self.to_ids(text))}
+
+        def score(text):
+            return self.score_ids(self.to_ids(text))._asdict()
+
+        return {
+            "serving_default": graph_function(draw, TEXT),
+            "sample": graph_function(sample, TEXT, SEED, TEMPERATURE),
+            "greedy": graph_function(greedy, TEXT),
+            "score": graph_function(score, TEXT),
+        }
 
     def __call__(self, prompts, seed=0, temperature=None, batch_size=64):
         """Go on with each prompt, at random; repeat one to get several texts.
@@ -134,41 +163,6 @@ class TextGenerator:
 
         found = list(in_batches(score_rows, ids, batch_size))
         return Scores(*np.array(found, "float32").reshape(-1, 2).T)
-
-    def export(self, folder):
-        """Write a SavedModel that takes prompts and returns texts.
-
-        It needs nothing of this package: `tensorflow` and `tensorflow_text` load it,
-        and so does TensorFlow Serving. Its signatures take `text`, strings (B,):
-
-        * `serving_default`: `text` (B,), drawn with this generator's settings and seed
-          0, so always the same for the same prompts
-        * `sample`: takes also the scalars `seed`, int32, and `temperature`, float32
-        * `greedy`: the most likely token at each step, `text` (B,)
-        * `score`: `log_probs` and `scores` (B,)
-
-        Raises:
-            FileExistsError: If the folder holds other things than a SavedModel.
-        """
-
-        def sample(text, seed, temperature):
-            uniforms = self.uniforms(tf.shape(text)[0], seed)
-            return {"text": self.draw(self.to_ids(text), uniforms, temperature)}
-
-        scalars = ("seed", tf.int32), ("temperature", tf.float32)
-        functions = {
-            "serving_default": lambda text: sample(text, 0, self.temperature),
-            "sample": sample,
-            "greedy": lambda text: {"text": self.most_likely(self.to_ids(text))},
-            "score": lambda text: self.score_ids(self.to_ids(text))._asdict(),
-        }
-        specs = {name: text_spec() for name in functions}
-        specs["sample"] = text_spec(*scalars)
-        export_text_functions(
-            self,
-            folder,
-            {name: graph_function(functions[name], *specs[name]) for name in functions},
-        )
 
     def draw(self, prompt_ids, uniforms, temperature):
         """Ids (B, P), numbers (B, T) in [0, 1) -> texts (B,), in a graph."""
@@ -229,7 +223,7 @@ class TextGenerator:
         return pieces.to_tensor(PAD)
 
     def _ids(self, texts):
-        texts = tf.constant(require_texts(texts), tf.string)
+        texts = self.strings(texts)
         lengths = self.tokenizer.tokenize(texts).row_lengths().numpy()
         require_room_for_end(lengths, self.max_length)
         return self.to_ids(texts)
@@ -249,16 +243,6 @@ def require_length(max_length, longest):
             f"TextGenerator: got max_length={max_length}, but there must be room for a "
             f"token and END, and the model has {longest} positions. Use a number from "
             f"2 to {longest}."
-        )
-
-
-def require_vocabulary(pieces, vocab_size):
-    """Raise ValueError unless a tokenizer has as many pieces as the model has ids."""
-    if pieces != vocab_size:
-        raise ValueError(
-            f"TextGenerator: got a tokenizer of {pieces} pieces and a model with "
-            f"vocab_size={vocab_size}, but each id must mean the same to both. Use the "
-            f"tokenizer that the model was trained with."
         )
 
 

@@ -2,22 +2,24 @@
 
 import tensorflow as tf
 
-from keras_attention.export.text_functions import export_text_functions, text_spec
-from keras_attention.export.translator import (
-    graph_function,
-    require_tensorflow,
-    require_texts,
-)
+from keras_attention.export.text_functions import TEXT, TextFunctions
+from keras_attention.export.translator import graph_function
 
 # What stands for the words START and END in an answer.
 START_WORD, END_WORD = "<s>", "</s>"
 
 
-class TextModel:
+class TextModel(TextFunctions):
     """Ask a model that reads characters, such as one on top of ELMo, with sentences.
 
     Here the model's weights are read as they are now; the export keeps those of its
     day. No sentence's answer depends on which others are asked with it.
+
+    The export has the one signature `serving_default`: `text`, strings (B,), to what
+    the model makes of them. Its outputs are named as the model's, if that returns a
+    dict, else `output`; floats are float32. Beside them are `words` (B, T), strings of
+    UTF-8: "<s>", the words of each sentence and "</s>", then "". Of a model's answers
+    for each word, those at "" mean nothing.
 
     Args:
         model: A `keras.Model`, from characters (B, T, C) to a tensor or a dict of
@@ -36,14 +38,14 @@ class TextModel:
     """
 
     def __init__(self, model, tokenizer):
-        require_tensorflow()
+        super().__init__(model, tokenizer)
         require_characters(model.input_shape, tokenizer.max_characters)
-        self.model = model
-        self.tokenizer = tokenizer
-        self._answer = graph_function(self.answer, *text_spec())
+
+    def signatures(self):
+        return {"serving_default": graph_function(self.answer, TEXT)}
 
     def answer(self, text):
-        """What it does, in a graph: strings (B,) -> a dict of tensors; see `export`."""
+        """What it does, in a graph: strings (B,) -> a dict of tensors, as exported."""
         number = tf.size(text)
         words = self.tokenizer.split(at_least_one(text))
         found = self.model(self.tokenizer.spell(words))
@@ -58,31 +60,14 @@ class TextModel:
             texts: List, tuple or array of str.
 
         Returns:
-            A dict of NumPy arrays, as `export` says.
+            A dict of NumPy arrays, those of the export.
 
         Raises:
             TypeError: If `texts` is a single str, or holds something else than str.
             ValueError: If a text holds half a surrogate pair, which is no Unicode text.
         """
-        found = self._answer(tf.constant(require_texts(texts), tf.string))
+        found = self._graphs["serving_default"](self.strings(texts))
         return {name: values.numpy() for name, values in found.items()}
-
-    def export(self, folder):
-        """Write a SavedModel: `text`, strings (B,), to what the model makes of them.
-
-        Its outputs are named as the model's, if that returns a dict, else `output`;
-        floats are float32. Beside them are `words` (B, T), strings of UTF-8: "<s>", the
-        words of each sentence and "</s>", then "". Of a model's answers for each word,
-        those at "" mean nothing.
-
-        It needs nothing but `tensorflow`; TensorFlow Serving loads it, too. What was
-        exported there before is replaced, but only when the new one is whole.
-
-        Raises:
-            FileExistsError: If the folder holds other things than a SavedModel.
-        """
-        function = graph_function(self.answer, *text_spec())
-        export_text_functions(self, folder, {"serving_default": function})
 
 
 def at_least_one(text):

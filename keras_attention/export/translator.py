@@ -107,7 +107,7 @@ class Translator:
         max_source_length=512,
         **settings,
     ):
-        require_tensorflow()
+        require_tensorflow("Translator")
         require_fitting(model, "source", source_tokenizer)
         require_fitting(model, "target", target_tokenizer)
         require_positive("Translator", max_source_length=max_source_length)
@@ -555,14 +555,14 @@ def pieces_of(found):
     ]
 
 
-def require_tensorflow():
+def require_tensorflow(owner):
     """Raise RuntimeError unless Keras runs on TensorFlow."""
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise RuntimeError(
-            f"Translator: got the backend {backend!r}, but sentences are cut, searched "
-            f"for and put together in one TensorFlow graph. Save the model, set "
-            f"KERAS_BACKEND=tensorflow and load it there: its weights are the same."
+            f"{owner}: got the backend {backend!r}, but what takes strings is one "
+            f"TensorFlow graph. Save the model, set KERAS_BACKEND=tensorflow and load "
+            f"it there: its weights are the same."
         )
 
 
@@ -648,24 +648,24 @@ def require_room_for_prefixes(lengths, room):
         )
 
 
-def require_texts(texts):
+def require_texts(texts, owner="Translator"):
     """Return the texts as a list of bytes; raise unless all are Unicode text."""
     if isinstance(texts, (str, bytes)):
         raise TypeError(
-            f"Translator: got one {type(texts).__name__}, but a list of sentences is "
-            f"needed, as many are translated at once. Put it into a list: [text]."
+            f"{owner}: got one {type(texts).__name__}, but a list of them is needed, "
+            f"as many are answered at once. Put it into a list: [text]."
         )
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(
-                f"Translator: got {type(text).__name__} at index {index}, but only str "
-                f"can be translated. Convert it with str() or decode it first."
+                f"{owner}: got {type(text).__name__} at index {index}, but texts are "
+                f"str. Convert it with str() or decode it first."
             )
     try:
         return [text.encode() for text in texts]
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"Translator: got a text with half a surrogate pair "
+            f"{owner}: got a text with half a surrogate pair "
             f"({error.object[error.start]!a} at character {error.start}), which is no "
             f"Unicode text. Decode its source with errors='replace'."
         ) from error

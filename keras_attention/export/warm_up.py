@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_attention.training.replaced_file import replaced_file
+
 WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 # TensorFlow Serving does not load a model with more.
 MAX_REQUESTS = 1000
@@ -81,16 +83,10 @@ def ask(signature, name, text):
 
 
 def write_records(path, records):
-    """Write protos to a TFRecord file aside, and rename it when it is whole."""
-    path.parent.mkdir(exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with tf.io.TFRecordWriter(str(aside)) as writer:
-            for record in records:
-                writer.write(record.SerializeToString())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    """Write protos to a TFRecord file, which is there when it is whole."""
+    with replaced_file(path) as aside, tf.io.TFRecordWriter(str(aside)) as writer:
+        for record in records:
+            writer.write(record.SerializeToString())
 
 
 def import_serving_api():

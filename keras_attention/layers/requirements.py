@@ -36,6 +36,13 @@ def require_divisible(owner, d_model, num_heads):
         )
 
 
+def require_stack(owner, dropout_rate, **sizes):
+    """Raise unless layers of attention can be built of these settings."""
+    require_positive(owner, **sizes)
+    require_rate(owner, dropout_rate=dropout_rate)
+    require_divisible(owner, sizes["d_model"], sizes["num_heads"])
+
+
 def require_rank(owner, rank, **shapes):
     """Raise ValueError unless each named shape has `rank` axes."""
     for name, shape in shapes.items():

@@ -5,20 +5,17 @@ import keras
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
-from keras_attention.layers.requirements import (
-    require_divisible,
-    require_positive,
-    require_rate,
-)
+from keras_attention.layers.requirements import require_stack
 from keras_attention.layers.segment_encoding import SegmentEncoding
 from keras_attention.layers.token_embedding import TokenEmbedding
+from keras_attention.models.configured_model import ConfiguredModel
 
 # BERT's own; the layers behind have 1e-6, which moves their outputs by some 1e-6.
 EPSILON = 1e-12
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Bert(keras.Model):
+class Bert(ConfiguredModel):
     """The bidirectional encoder of BERT, as a functional Keras model.
 
     Tokens, positions and segments each have learned vectors, whose sum is normalised;
@@ -72,22 +69,16 @@ class Bert(keras.Model):
         name="bert",
         **kwargs,
     ):
-        config = {
+        sizes = {
             "vocab_size": vocab_size,
             "num_layers": num_layers,
             "d_model": d_model,
             "num_heads": num_heads,
             "d_ff": d_ff,
-            "dropout_rate": dropout_rate,
             "max_length": max_length,
             "num_segments": num_segments,
         }
-        sizes = {
-            name: value for name, value in config.items() if name != "dropout_rate"
-        }
-        require_positive("Bert", **sizes)
-        require_rate("Bert", dropout_rate=dropout_rate)
-        require_divisible("Bert", d_model, num_heads)
+        require_stack("Bert", dropout_rate, **sizes)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
@@ -119,18 +110,10 @@ class Bert(keras.Model):
         super().__init__(
             {"token_ids": token_ids, "segment_ids": segment_ids}, x, name=name, **kwargs
         )
-        self.config = config
+        self.config = {**sizes, "dropout_rate": dropout_rate}
         self.dtype_policy = policy
         self.embedding = embedding
         self.position = position
         self.segment = segment
         self.embedding_norm = norm
         self.encoder_layers = encoder_layers
-
-    def get_config(self):
-        policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)

@@ -4,21 +4,18 @@ import keras
 from keras import ops
 
 from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.requirements import (
-    require_divisible,
-    require_positive,
-    require_rate,
-)
+from keras_attention.layers.requirements import require_stack
 from keras_attention.layers.token_embedding import (
     TokenEmbedding,
     require_ids_in_vocabulary,
 )
+from keras_attention.models.configured_model import ConfiguredModel
 from keras_attention.models.encoder import Encoder
 from keras_attention.special_tokens import PAD
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TextClassifier(keras.Model):
+class TextClassifier(ConfiguredModel):
     """An encoder, the mean of its vectors, and a dense layer on top.
 
     Args:
@@ -76,9 +73,7 @@ class TextClassifier(keras.Model):
             "num_heads": num_heads,
             "d_ff": d_ff,
         }
-        require_positive("TextClassifier", **sizes)
-        require_rate("TextClassifier", dropout_rate=dropout_rate)
-        require_divisible("TextClassifier", d_model, num_heads)
+        require_stack("TextClassifier", dropout_rate, **sizes)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
@@ -118,14 +113,6 @@ class TextClassifier(keras.Model):
         """
         _, maps = self.encoder.attention_maps(token_ids)
         return {"encoder": maps}
-
-    def get_config(self):
-        policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 def mean_over_tokens(x, token_ids):

@@ -3,51 +3,13 @@
 from keras import ops
 
 from keras_attention.layers.decoder_layer import DecoderLayer
-from keras_attention.layers.dropout import Dropout
-from keras_attention.layers.positional_encoding import PositionalEncoding
-from keras_attention.models.encoder import final_norm
+from keras_attention.models.layer_stack import LayerStack
 
 
-class Decoder:
-    """The layers of the decoder, in their order; all at once, or token by token.
+class Decoder(LayerStack):
+    """The layers of the decoder, in their order; all at once, or token by token."""
 
-    No Keras layer itself: called on symbolic ids it lays its layers into the
-    functional model one by one, where summary and plot show them; called on real
-    ids it runs them.
-    """
-
-    def __init__(
-        self,
-        embedding,
-        num_layers,
-        num_heads,
-        d_ff,
-        dropout_rate,
-        norm_first,
-        use_bias,
-        dtype,
-        activation="relu",
-        interleaved_positions=True,
-    ):
-        self.embedding = embedding
-        self.position = PositionalEncoding(
-            interleaved=interleaved_positions, dtype=dtype, name="target_position"
-        )
-        self.dropout = Dropout(dropout_rate, dtype=dtype, name="target_dropout")
-        self.layers = [
-            DecoderLayer(
-                num_heads,
-                d_ff,
-                dropout_rate,
-                norm_first,
-                use_bias,
-                activation,
-                dtype=dtype,
-                name=f"decoder_layer_{index}",
-            )
-            for index in range(num_layers)
-        ]
-        self.norm = final_norm(norm_first, dtype, "decoder_norm")
+    layer_class, half, side = DecoderLayer, "decoder", "target"
 
     def __call__(self, target_ids, memory):
         x = self.dropout(self.position(self.embedding(target_ids)))  # (B, T, D)

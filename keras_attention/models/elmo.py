@@ -9,13 +9,14 @@ from keras_attention.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_attention.layers.character_embedding import CharacterEmbedding
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.requirements import require_positive, require_rate
+from keras_attention.models.configured_model import ConfiguredModel
 
 # Widths and numbers of the paper's filters, 2,048 in all.
 FILTERS = [[1, 32], [2, 32], [3, 64], [4, 128], [5, 256], [6, 512], [7, 1024]]
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Elmo(keras.Model):
+class Elmo(ConfiguredModel):
     """The bidirectional language model of ELMo, as a functional Keras model.
 
     A word's vector comes of its characters. Two stacks of LSTMs read on from there, one
@@ -142,14 +143,6 @@ class Elmo(keras.Model):
         layers = read(characters, self.embedding, self.lstms)
         together = keras.layers.Concatenate(dtype=self.dtype_policy, name="layers")
         return keras.Model(characters, together(layers), name=f"{self.name}_encoder")
-
-    def get_config(self):
-        policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 def read(characters, embedding, lstms, dropouts=()):

@@ -7,23 +7,19 @@ from keras import ops
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
-from keras_attention.layers.requirements import (
-    require_divisible,
-    require_positive,
-    require_rate,
-    require_within_table,
-)
+from keras_attention.layers.requirements import require_stack, require_within_table
 from keras_attention.layers.token_embedding import (
     TokenEmbedding,
     require_ids_in_vocabulary,
 )
-from keras_attention.models.encoder import final_norm
-from keras_attention.models.sequence_to_sequence import FORBIDDEN_LOGIT
+from keras_attention.models.configured_model import ConfiguredModel
+from keras_attention.models.layer_stack import final_norm
+from keras_attention.models.sequence_to_sequence import forbid
 from keras_attention.special_tokens import PAD, START
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class LanguageModel(keras.Model):
+class LanguageModel(ConfiguredModel):
     """Half a Transformer: a decoder alone, which goes on with a text token by token.
 
     P(text) is the product of P(token | all before it). A decoder layer that has no
@@ -93,9 +89,7 @@ class LanguageModel(keras.Model):
             "d_ff": d_ff,
             "max_length": max_length,
         }
-        require_positive("LanguageModel", **sizes)
-        require_rate("LanguageModel", dropout_rate=dropout_rate)
-        require_divisible("LanguageModel", d_model, num_heads)
+        require_stack("LanguageModel", dropout_rate, **sizes)
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
@@ -214,8 +208,7 @@ class LanguageModel(keras.Model):
     def forbid(self, logits):
         """Let no logits (..., V) propose `PAD` or START; in float32."""
         ids = np.arange(self.config["vocab_size"])
-        bias = np.where(np.isin(ids, [PAD, START]), FORBIDDEN_LOGIT, 0.0)
-        return ops.cast(logits + ops.cast(bias, logits.dtype), "float32")
+        return forbid(logits, np.isin(ids, [PAD, START]))
 
     def attention_maps(self, token_ids):
         """Show where every head of every layer looks.
@@ -235,11 +228,3 @@ class LanguageModel(keras.Model):
             x = layer.transform(x)
             maps.append(weights)
         return {"decoder": maps}
-
-    def get_config(self):
-        policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)

@@ -8,6 +8,7 @@ from keras_attention.layers.token_embedding import (
     TokenEmbedding,
     require_ids_in_vocabulary,
 )
+from keras_attention.models.configured_model import ConfiguredModel
 from keras_attention.special_tokens import START
 
 VOCAB_SIZE = {"source_ids": "source_vocab_size", "target_ids": "target_vocab_size"}
@@ -17,14 +18,13 @@ VOCAB_SIZE = {"source_ids": "source_vocab_size", "target_ids": "target_vocab_siz
 FORBIDDEN_LOGIT = -3e4
 
 
-class SequenceToSequence(keras.Model):
+class SequenceToSequence(ConfiguredModel):
     """A functional Keras model from {"source_ids", "target_ids"} to logits (B, T, V).
 
-    Models of this kind keep their arguments in `config` (with `source_vocab_size`,
-    `target_vocab_size`, `share_embeddings` and `forbidden_tokens`) and their
-    `dtype_policy`; they have `encode`, `start` and `step`, on which all searches are
-    built here, `attention_maps`, and what an export asks: `step_weights` and
-    `cross_attention_shape`.
+    In their `config`, models of this kind have `source_vocab_size`,
+    `target_vocab_size`, `share_embeddings` and `forbidden_tokens`; they have `encode`,
+    `start` and `step`, on which all searches are built here, `attention_maps`, and what
+    an export asks: `step_weights` and `cross_attention_shape`.
     """
 
     def __call__(self, inputs, *args, **kwargs):
@@ -102,17 +102,14 @@ class SequenceToSequence(keras.Model):
 
     def forbid(self, logits):
         """Let no logits (..., V) propose a token that is forbidden; in float32."""
-        # A sum, which is done together with the product that made the logits.
-        bias = ops.cast(np.where(self.forbidden, FORBIDDEN_LOGIT, 0.0), logits.dtype)
-        return ops.cast(logits + bias, "float32")
+        return forbid(logits, self.forbidden)
 
-    def get_config(self):
-        policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+def forbid(logits, forbidden):
+    """Let no logits (..., V) propose what is forbidden (V,), bool; in float32."""
+    # A sum, which is done together with the product that made the logits.
+    bias = ops.cast(np.where(forbidden, FORBIDDEN_LOGIT, 0.0), logits.dtype)
+    return ops.cast(logits + bias, "float32")
 
 
 def make_embeddings(config, dtype, scaled=True, output_bias=False):

@@ -3,11 +3,7 @@
 import keras
 from keras import ops
 
-from keras_attention.layers.requirements import (
-    require_divisible,
-    require_positive,
-    require_rate,
-)
+from keras_attention.layers.requirements import require_stack
 from keras_attention.models.decoder import Decoder
 from keras_attention.models.encoder import Encoder
 from keras_attention.models.sequence_to_sequence import (
@@ -278,13 +274,12 @@ class Transformer(SequenceToSequence):
 
 def require_valid(config):
     """Raise unless a Transformer can be built of these settings."""
-    integers = {k: v for k, v in config.items() if k.startswith(("num_", "d_"))}
-    if integers["num_decoder_layers"] is None:
-        del integers["num_decoder_layers"]
-    source, target = config["source_vocab_size"], config["target_vocab_size"]
-    require_positive(
-        "Transformer", source_vocab_size=source, target_vocab_size=target, **integers
-    )
-    require_rate("Transformer", dropout_rate=config["dropout_rate"])
-    require_divisible("Transformer", config["d_model"], config["num_heads"])
+    sizes = {
+        name: value
+        for name, value in config.items()
+        if name.startswith(("num_", "d_")) or name.endswith("vocab_size")
+    }
+    if sizes["num_decoder_layers"] is None:
+        del sizes["num_decoder_layers"]
+    require_stack("Transformer", config["dropout_rate"], **sizes)
     require_vocabularies("Transformer", config)

@@ -120,14 +120,21 @@ class PretrainingBatches(PlannedBatches):
         """A narrow and a wide one by turns.
 
         Keras on TensorFlow looks at 0 and 1 before it begins, and takes an axis on
-        which they agree to be of that size in all batches.
+        which they agree to be of that size in all batches. Of an only batch it takes
+        all sizes, so that one is looked at as it is.
         """
         width = self.max_length if index % 2 else min(WIDTH_STEP, self.max_length)
+        width = None if len(self) == 1 else width
         index = range(len(self))[index]
         return self._gather(*self._epoch.batch(index), width)
 
     def _width(self, rows):
-        """Of the narrowest batch that these rows fit into."""
+        """Of the narrowest batch that these rows fit into.
+
+        But an only batch has one width in all epochs, whatever is drawn to its rows.
+        """
+        if len(self) == 1 and rows.seconds is not None:
+            return self.max_length
         longest = int(rows.lengths(self.sentences.lengths).max())
         return min(-(-longest // WIDTH_STEP) * WIDTH_STEP, self.max_length)
 

@@ -10,31 +10,36 @@ import textwrap
 PROGRAM = """
 import json, sys
 import tensorflow as tf, tensorflow_text
-folder, signature, texts = json.loads(sys.argv[1])
+folder, asked = json.loads(sys.argv[1])
+found = {}
 with tf.compat.v1.Session(graph=tf.Graph()) as session:
     model = tf.compat.v1.saved_model.load(session, ["serve"], folder)
-    signature = model.signature_def[signature]
-    feed = {signature.inputs[name].name: texts[name] for name in texts}
-    names = {name: tensor.name for name, tensor in signature.outputs.items()}
-    found = session.run(names, feed)
+    for key, texts in asked.items():
+        signature = model.signature_def[key]
+        feed = {signature.inputs[name].name: texts[name] for name in texts}
+        names = {name: tensor.name for name, tensor in signature.outputs.items()}
+        found[key] = session.run(names, feed)
 assert "keras_attention" not in sys.modules
 def plain(value):
     return value.decode() if isinstance(value, bytes) else value
 def nested(value):
     return [nested(one) for one in value] if isinstance(value, list) else plain(value)
-print(json.dumps({name: nested(array.tolist()) for name, array in found.items()}))
+print(json.dumps({
+    key: {name: nested(array.tolist()) for name, array in outputs.items()}
+    for key, outputs in found.items()
+}))
 """
 
 
-def ask_in_a_fresh_process(folder, signature="serving_default", **texts):
-    """{input: list of str} -> {output: nested lists}."""
+def ask_in_a_fresh_process(folder, **asked):
+    """{input: list of str} -> {output: nested lists}, for each signature asked."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     process = subprocess.run(
         [
             sys.executable,
             "-c",
             textwrap.dedent(PROGRAM),
-            json.dumps([str(folder), signature, texts]),
+            json.dumps([str(folder), asked]),
         ],
         env=environment,
         cwd=folder,

@@ -56,15 +56,18 @@ def test_no_text_has_no_class(classifier):
 
 def test_a_server_gives_the_same_for_texts_and_for_pairs(classifier, tmp_path):
     classifier.export(tmp_path / "1")
-    found = ask_in_a_fresh_process(tmp_path / "1", text=TEXTS)
+    served = ask_in_a_fresh_process(
+        tmp_path / "1",
+        serving_default={"text": TEXTS},
+        pair={"text": TEXTS, "second_text": SECONDS},
+    )
+    found = served["serving_default"]
     expected = classifier.probabilities(TEXTS)
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
     assert found["class"] == classifier(TEXTS)
     assert found["classes"] == [CLASSES] * len(TEXTS)
-    pairs = {"text": TEXTS, "second_text": SECONDS}
-    found = ask_in_a_fresh_process(tmp_path / "1", "pair", **pairs)
     expected = classifier.probabilities(TEXTS, SECONDS)
-    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
+    np.testing.assert_allclose(served["pair"]["probabilities"], expected, atol=1e-5)
 
 
 def test_each_text_needs_its_second(classifier):

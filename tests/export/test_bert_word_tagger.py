@@ -60,7 +60,8 @@ def test_a_text_has_its_labels_whatever_is_asked_with_it(tagger):
 
 def test_a_server_gives_the_same(tagger, tmp_path):
     tagger.export(tmp_path / "1")
-    found = ask_in_a_fresh_process(tmp_path / "1", text=TEXTS)
+    found = ask_in_a_fresh_process(tmp_path / "1", serving_default={"text": TEXTS})
+    found = found["serving_default"]
     rows = zip(found["words"], found["labels"], found["probabilities"])
     for tagged, (words, labels, probabilities) in zip(tagger(TEXTS), rows):
         number = len(tagged)

@@ -122,7 +122,9 @@ def test_what_does_not_fit_the_model_is_refused(classifier):
 
 
 def test_one_text_is_no_list(classifier):
-    with pytest.raises(TypeError, match="got one str"):
+    with pytest.raises(TypeError, match="SentenceClassifier: got one str"):
         classifier("a b")
+    with pytest.raises(TypeError, match="SentenceClassifier: got one str"):
+        classifier.token_ids("a b")
     with pytest.raises(ValueError, match="SentenceClassifier: got batch_size=0"):
         classifier(["a"], batch_size=0)

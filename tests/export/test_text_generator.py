@@ -181,5 +181,5 @@ def test_a_prompt_without_room_for_an_end_is_refused(generator):
     message = "TextGenerator: got a text of 9 tokens at index 1, but .*max_length=9"
     with pytest.raises(ValueError, match=message):
         generator(["a", "a" * 9])
-    with pytest.raises(TypeError, match="got one str"):
+    with pytest.raises(TypeError, match="TextGenerator: got one str"):
         generator("a b")

@@ -485,5 +485,5 @@ def test_another_backend_is_refused_with_the_way_out():
         capture_output=True,
         text=True,
     )
-    assert "got the backend 'jax'" in process.stderr
+    assert "Translator: got the backend 'jax'" in process.stderr
     assert "KERAS_BACKEND=tensorflow" in process.stderr

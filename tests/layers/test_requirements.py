@@ -6,6 +6,7 @@ from keras_attention.layers.requirements import (
     require_positive,
     require_rank,
     require_rate,
+    require_stack,
     require_within_table,
 )
 
@@ -52,6 +53,21 @@ def test_heads_that_do_not_divide_the_width_are_refused():
     )
     with pytest.raises(ValueError, match=message):
         require_divisible("Owner", 8, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"num_layers": 0}, "num_layers=0"),
+        ({"dropout_rate": 1}, "dropout_rate=1"),
+        ({"num_heads": 5}, "d_model=12 and num_heads=5"),
+    ],
+)
+def test_layers_of_attention_that_can_not_be_built_are_refused(wrong, message):
+    settings = {"num_layers": 2, "d_model": 12, "num_heads": 3, "dropout_rate": 0.1}
+    require_stack("Owner", **settings)
+    with pytest.raises(ValueError, match=f"^Owner: got {message}, but"):
+        require_stack("Owner", **{**settings, **wrong})
 
 
 def test_shapes_of_the_right_rank_are_accepted():

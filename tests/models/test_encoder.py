@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_attention.layers.token_embedding import TokenEmbedding
-from keras_attention.models.encoder import Encoder, final_norm
+from keras_attention.models.encoder import Encoder
 
 B, S, D, V = 2, 7, 12, 13
 
@@ -43,10 +43,3 @@ def test_the_maps_come_with_the_same_memory():
         np.testing.assert_allclose(
             ops.convert_to_numpy(memory), ops.convert_to_numpy(expected), atol=1e-6
         )
-
-
-def test_a_stack_ends_with_a_norm_only_where_its_layers_begin_with_one():
-    x = object()
-    assert final_norm(False, "float32", "end")(x) is x
-    norm = final_norm(True, "float32", "end")
-    assert isinstance(norm, keras.layers.LayerNormalization) and norm.epsilon == 1e-6

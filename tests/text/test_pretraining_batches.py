@@ -138,6 +138,18 @@ def test_training_goes_on_from_any_batch():
         np.testing.assert_array_equal(inputs["token_ids"], expected_inputs["token_ids"])
 
 
+@pytest.mark.parametrize("documents, shape", [(None, (60, 32)), (DOCUMENTS, (40, 40))])
+def test_an_only_batch_is_always_as_wide_as_the_one_looked_at(documents, shape):
+    batches = make(documents, batch_size=100)
+    assert len(batches) == 1
+    looked, _ = batches[0]
+    for _ in range(3):
+        [(inputs, _)] = batches
+        for name, ids in looked.items():
+            assert inputs[name].shape == ids.shape
+        assert inputs["token_ids"].shape == shape
+
+
 def test_a_look_sees_two_widths():
     batches = make()
     widths = [batches[index][0]["token_ids"].shape[1] for index in (0, 1)]
