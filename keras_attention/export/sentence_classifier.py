@@ -20,7 +20,8 @@ class SentenceClassifier(TextFunctions):
 
     The export has the one signature `serving_default`: `text`, strings (B,), to
     `class`, strings (B,), the likeliest; `probabilities` (B, C), float32; and
-    `classes`, strings (C,), in their order.
+    `classes`, strings (B, C), in their order: a row for each sentence, as a server that
+    joins requests into batches cuts every output into rows.
 
     Args:
         model: A `TextClassifier`.
@@ -57,8 +58,11 @@ class SentenceClassifier(TextFunctions):
     def signatures(self):
         def serve(text):
             probabilities, classes = self.classify(text), tf.constant(self.classes)
-            best = tf.gather(classes, tf.argmax(probabilities, axis=1))
-            return {"class": best, "probabilities": probabilities, "classes": classes}
+            return {
+                "class": tf.gather(classes, tf.argmax(probabilities, axis=1)),
+                "probabilities": probabilities,
+                "classes": tf.repeat(classes[None], tf.shape(text)[0], axis=0),
+            }
 
         return {"serving_default": graph_function(serve, TEXT)}
 
