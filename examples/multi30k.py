@@ -3,8 +3,8 @@
     python examples/multi30k.py                       the tokenised, lower-cased text
     python examples/multi30k.py --text raw            the text as people write it
     python examples/multi30k.py --seed 1              another run
-    python examples/multi30k.py --optimizer muon --norm-first --updates 4000
-                                                      better, in half the updates
+    python examples/multi30k.py --optimizer muon --norm-first --updates 4000 \\
+        --warmup-steps 300                            nearly as good in half the updates
 
 Two figures come of it, and must not be compared with each other: of the tokenised,
 lower-cased text the BLEU of most papers on Multi30k (sacrebleu's `tok:none`); of the

@@ -9,7 +9,7 @@ import pathlib
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 if os.environ["KERAS_BACKEND"] == "jax":
-    # Programs that run for a moment are not worth optimising: a third of the time.
+    # Optimising programs that run for a moment took a third of the time.
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import keras
