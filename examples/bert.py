@@ -57,7 +57,7 @@ def main():
     else:
         bert, tokenizer = pretrain(train, held_out, options)
     train, held_out = sum(train, []), sum(held_out, [])
-    for task in (Pairs, Capitals):
+    for task in TASKS:
         if task.name in options.tasks:
             compare(task(tokenizer, options), bert, train, held_out, options)
 
@@ -83,7 +83,7 @@ def parse_options():
     add("--heads", type=int, default=4)
     add("--epochs", type=int, default=8, help="of pre-training (default: 8)")
     add("--peak-rate", type=float, default=2e-3, help="of pre-training")
-    tasks = ["pairs", "capitals"]
+    tasks = [task.name for task in TASKS]
     add("--tasks", nargs="+", choices=tasks, default=tasks, help="to be learned")
     add("--examples", type=int, default=1000, help="sentences of each task")
     add("--task-epochs", type=int, default=8, help="passes over these (default: 8)")
@@ -345,6 +345,8 @@ class Capitals(Task):
         ka.BertWordTagger(model, self.tokenizer).export(folder)
         self.ask(folder, "serving_default", text=[held_out[0].lower()])
 
+
+TASKS = Pairs, Capitals
 
 if __name__ == "__main__":
     main()

@@ -25,7 +25,7 @@ class WordPieceModel(TextFunctions):
         longest = bert.config["max_length"]
         max_length = longest if max_length is None else max_length
         require_length(owner, max_length, longest)
-        require_vocabulary(owner, tokenizer.vocab_size, bert.config["vocab_size"])
+        require_vectors(owner, tokenizer.vocab_size, bert.config["vocab_size"])
         self.max_length = max_length
 
 
@@ -39,7 +39,7 @@ def require_length(owner, max_length, longest):
         )
 
 
-def require_vocabulary(owner, pieces, vectors):
+def require_vectors(owner, pieces, vectors):
     """Raise ValueError if there are pieces without a vector."""
     if pieces > vectors:
         raise ValueError(
