@@ -214,8 +214,9 @@ def test_the_config_lists_exactly_the_arguments():
     assert set(made().get_config()) == arguments
 
 
-def test_a_saved_model_loads_equal_to_the_bit(tmp_path):
-    model = made(**VARIANTS["GRU, additive, both ways"])
+@every_variant
+def test_a_saved_model_loads_equal_to_the_bit(options, tmp_path):
+    model = made(**options)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.get_config() == model.get_config()
