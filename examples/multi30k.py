@@ -81,7 +81,7 @@ def main():
     accumulated = ka.accumulation_steps(options.update_tokens, options.batch_tokens)
     model = build(options, tokenizer.vocab_size)
     model.compile(
-        optimizer=OPTIMIZERS[options.optimizer](options, model, accumulated),
+        optimizer=OPTIMIZERS[options.optimizer](options, accumulated),
         loss=ka.MaskedCrossentropy(label_smoothing=options.label_smoothing),
         jit_compile=road.jit_compile,
     )
@@ -185,15 +185,12 @@ def build(options, vocab_size):
     )
 
 
-def adam(options, model, accumulated):
+def adam(options, accumulated):
     """As in the recipe: the rate falls with the root of the number of updates."""
-    d_model = model.config["d_model"]
     # Keras counts batches, where the recipe counts updates.
-    warmup = options.warmup_steps * (accumulated or 1)
+    warmup_steps = options.warmup_steps * (accumulated or 1)
     return keras.optimizers.Adam(
-        ka.WarmupSchedule(
-            d_model, warmup, scale=options.peak_rate * math.sqrt(d_model * warmup)
-        ),
+        ka.WarmupSchedule.from_peak(options.peak_rate, warmup_steps),
         beta_1=0.9,
         beta_2=0.98,
         epsilon=1e-9,
@@ -201,7 +198,7 @@ def adam(options, model, accumulated):
     )
 
 
-def muon(options, _, accumulated):
+def muon(options, accumulated):
     """Orthogonal updates of the matrices; the rate falls as a cosine, to 0.
 
     Muon (Jordan, 2024; Liu et al., 2025) leaves the embeddings to Adam.

@@ -16,7 +16,6 @@ Only these answers go to standard output; all else goes to standard error.
 
 import argparse
 import contextlib
-import math
 import pathlib
 import random
 import sys
@@ -130,11 +129,9 @@ def build(options, tokenizer):
     model = ka.Transformer.from_preset(
         options.preset, vocab_size=tokenizer.vocab_size, dropout_rate=options.dropout
     )
-    d_model, warmup = model.config["d_model"], options.warmup_steps
-    scale = options.peak_rate * math.sqrt(d_model * warmup)
     model.compile(
         optimizer=keras.optimizers.Adam(
-            ka.WarmupSchedule(d_model, warmup, scale),
+            ka.WarmupSchedule.from_peak(options.peak_rate, options.warmup_steps),
             beta_1=0.9,
             beta_2=0.98,
             epsilon=1e-9,

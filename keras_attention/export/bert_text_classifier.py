@@ -3,8 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_attention.export.text_functions import TEXT
-from keras_attention.export.translator import graph_function
+from keras_attention.export.graph_function import TEXT, graph_function
 from keras_attention.export.wordpiece_model import WordPieceModel
 
 SECOND_TEXT = tf.TensorSpec((None,), tf.string, name="second_text")

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from keras_attention.export.text_functions import TEXT
-from keras_attention.export.translator import graph_function
+from keras_attention.export.graph_function import TEXT, graph_function
 from keras_attention.export.wordpiece_model import WordPieceModel
 
 

@@ -5,6 +5,9 @@ import os
 import pathlib
 import shutil
 
+# What is in the folder of a SavedModel.
+EXPORTED = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
+
 
 @contextlib.contextmanager
 def replaced_folder(owner, path, names):

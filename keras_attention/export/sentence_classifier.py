@@ -3,13 +3,9 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.export.graph_function import TEXT, graph_function
 from keras_attention.export.sentence_graph import with_end
-from keras_attention.export.text_functions import (
-    TEXT,
-    TextFunctions,
-    require_vocabulary,
-)
-from keras_attention.export.translator import graph_function
+from keras_attention.export.text_functions import TextFunctions, require_vocabulary
 
 
 class SentenceClassifier(TextFunctions):

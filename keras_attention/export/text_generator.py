@@ -12,13 +12,10 @@ from keras_attention.decoding.sampling import (
     sample_at,
 )
 from keras_attention.decoding.scoring import Scores, score
+from keras_attention.export.graph_function import IDS, TEXT, graph_function
 from keras_attention.export.sentence_graph import with_end
-from keras_attention.export.text_functions import (
-    TEXT,
-    TextFunctions,
-    require_vocabulary,
-)
-from keras_attention.export.translator import IDS, as_text, graph_function
+from keras_attention.export.text_functions import TextFunctions, require_vocabulary
+from keras_attention.export.texts import as_text
 from keras_attention.layers.requirements import require_positive
 from keras_attention.special_tokens import PAD, START
 

@@ -2,8 +2,8 @@
 
 import tensorflow as tf
 
-from keras_attention.export.text_functions import TEXT, TextFunctions
-from keras_attention.export.translator import graph_function
+from keras_attention.export.graph_function import TEXT, graph_function
+from keras_attention.export.text_functions import TextFunctions
 
 # What stands for the words START and END in an answer.
 START_WORD, END_WORD = "<s>", "</s>"

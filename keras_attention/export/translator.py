@@ -14,9 +14,16 @@ from keras_attention.decoding.sampling import sample
 from keras_attention.decoding.scoring import Scores
 from keras_attention.decoding.search_settings import SearchSettings
 from keras_attention.export.frozen_model import freeze
+from keras_attention.export.graph_function import (
+    IDS,
+    TEXT,
+    graph_function,
+    require_tensorflow,
+)
 from keras_attention.export.numeric_format import require_numeric_format
-from keras_attention.export.replaced_folder import replaced_folder
+from keras_attention.export.replaced_folder import EXPORTED, replaced_folder
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
+from keras_attention.export.texts import as_text, require_texts
 from keras_attention.export.warm_up import write_warm_up_requests
 from keras_attention.layers.requirements import require_positive
 from keras_attention.models.attention_maps import KINDS, AttentionMaps
@@ -29,11 +36,8 @@ TARGET_FILE = "target_tokenizer.model"
 SETTINGS_FILE = "translator.json"
 FILES = (SETTINGS_FILE, MODEL_FILE, SOURCE_FILE, TARGET_FILE)
 FORMAT = 2
-# What is in the folder of a SavedModel.
-EXPORTED = ("saved_model.pb", "fingerprint.pb", "variables", "assets", "assets.extra")
 
-IDS = tf.TensorSpec((None, None), tf.int32)
-TEXT_INPUTS = ("text", "target")
+TARGET = tf.TensorSpec((None,), tf.string, name="target")
 
 
 class Translation(NamedTuple):
@@ -156,7 +160,7 @@ class Translator:
                 half a surrogate pair, which is no Unicode text; or a prefix leaves no
                 room for a translation.
         """
-        texts = require_texts(texts)
+        texts = require_texts(texts, "Translator")
         if prefixes is None:
             found = self._in_batches(texts, self._best, batch_size, verbose)
         else:
@@ -185,7 +189,8 @@ class Translator:
         n = self.settings.beam_size if n is None else n
         require_n_best(n, self.settings.beam_size)
         several = self._several(n)
-        found = self._in_batches(require_texts(texts), several, batch_size, verbose)
+        texts = require_texts(texts, "Translator")
+        found = self._in_batches(texts, several, batch_size, verbose)
         return [[] if one is None else translations(one) for one in found]
 
     def sample(
@@ -205,7 +210,8 @@ class Translator:
             TypeError, ValueError: As for a call, and for `keras_attention.sample`.
         """
         draw = self._drawn(temperature, top_k, top_p, seed)
-        found = self._in_batches(require_texts(texts), draw, batch_size)
+        texts = require_texts(texts, "Translator")
+        found = self._in_batches(texts, draw, batch_size)
         return ["" if one is None else as_text(one["text"]) for one in found]
 
     def score(self, texts, targets, batch_size=64, verbose=0):
@@ -225,7 +231,8 @@ class Translator:
         Raises:
             TypeError, ValueError: As for a call; or not as many targets as texts.
         """
-        texts, targets = require_texts(texts), require_texts(targets)
+        texts = require_texts(texts, "Translator")
+        targets = require_texts(targets, "Translator")
         require_as_many("targets", targets, texts)
         target_ids = with_end(self.target_tokenizer.tokenize(targets))
         found = self._in_batches(texts, self._scored, batch_size, verbose, target_ids)
@@ -258,7 +265,8 @@ class Translator:
         num_layers, num_heads = self.model.cross_attention_shape
         require_one_of("layer", layer, num_layers)
         require_one_of("head", head, num_heads)
-        found = self._in_batches(require_texts(texts), self._aligned, batch_size)
+        texts = require_texts(texts, "Translator")
+        found = self._in_batches(texts, self._aligned, batch_size)
         return [None if one is None else alignment(one, layer, head) for one in found]
 
     def attention_maps(self, texts, batch_size=64):
@@ -275,7 +283,8 @@ class Translator:
             TypeError, ValueError: As for a call; or the model has no attention.
         """
         require_attention(self.model, "a question for attention maps")
-        found = self._in_batches(require_texts(texts), self._looked, batch_size)
+        texts = require_texts(texts, "Translator")
+        found = self._in_batches(texts, self._looked, batch_size)
         return [None if one is None else attention_maps(one) for one in found]
 
     def get_config(self):
@@ -415,7 +424,7 @@ class Translator:
 
     def _prefix_ids(self, texts, prefixes):
         """Prefixes, as many as texts -> token ids (B, P), PAD behind each."""
-        prefixes = require_texts(prefixes)
+        prefixes = require_texts(prefixes, "Translator")
         require_as_many("prefixes", prefixes, texts)
         if not texts:
             return None
@@ -490,28 +499,17 @@ class Served(tf.Module):
 
 def signatures(graph):
     """Each signature of a SavedModel by its name, traced."""
-    text, target = [tf.TensorSpec((None,), tf.string, name) for name in TEXT_INPUTS]
     functions = {
-        "serving_default": graph_function(graph.translate, text),
-        "greedy": graph_function(graph.greedy, text),
-        "n_best": graph_function(graph.n_best, text),
-        "score": graph_function(graph.score, text, target),
+        "serving_default": graph_function(graph.translate, TEXT),
+        "greedy": graph_function(graph.greedy, TEXT),
+        "n_best": graph_function(graph.n_best, TEXT),
+        "score": graph_function(graph.score, TEXT, TARGET),
     }
     if has_attention(graph.model):
-        functions["attention"] = graph_function(graph.attention, text)
+        functions["attention"] = graph_function(graph.attention, TEXT)
     return {
         name: function.get_concrete_function() for name, function in functions.items()
     }
-
-
-def graph_function(function, *signature):
-    """A function that TensorFlow traces once, for tensors of these specs."""
-    return tf.function(function, input_signature=signature, autograph=False)
-
-
-def as_text(text):
-    """A string of TensorFlow -> str."""
-    return text.decode(errors="replace")
 
 
 def translations(found):
@@ -553,17 +551,6 @@ def pieces_of(found):
         [as_text(piece) for piece in found[name] if piece]
         for name in ("source_pieces", "target_pieces")
     ]
-
-
-def require_tensorflow(owner):
-    """Raise RuntimeError unless Keras runs on TensorFlow."""
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        raise RuntimeError(
-            f"{owner}: got the backend {backend!r}, but what takes strings is one "
-            f"TensorFlow graph. Save the model, set KERAS_BACKEND=tensorflow and load "
-            f"it there: its weights are the same."
-        )
 
 
 def require_fitting(model, side, tokenizer):
@@ -646,29 +633,6 @@ def require_room_for_prefixes(lengths, room):
             f"but with END its translation may have {room[index]} at most. Shorten the "
             f"prefix, or use a translator with a larger max_length."
         )
-
-
-def require_texts(texts, owner="Translator"):
-    """Return the texts as a list of bytes; raise unless all are Unicode text."""
-    if isinstance(texts, (str, bytes)):
-        raise TypeError(
-            f"{owner}: got one {type(texts).__name__}, but a list of them is needed, "
-            f"as many are answered at once. Put it into a list: [text]."
-        )
-    for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"{owner}: got {type(text).__name__} at index {index}, but texts are "
-                f"str. Convert it with str() or decode it first."
-            )
-    try:
-        return [text.encode() for text in texts]
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{owner}: got a text with half a surrogate pair "
-            f"({error.object[error.start]!a} at character {error.start}), which is no "
-            f"Unicode text. Decode its source with errors='replace'."
-        ) from error
 
 
 def require_short_enough(lengths, max_source_length):

@@ -1,6 +1,5 @@
 """Settings -> the translator that a training begins with: new, or trained before."""
 
-import math
 import pathlib
 
 import keras
@@ -89,14 +88,12 @@ def new_model(settings, tokenizers):
 
 def compile_model(model, settings):
     """Give a model the paper's optimizer, at the peak wanted, and what it learns by."""
-    d_model = model.config["d_model"]
     accumulated = accumulation_steps(settings.update_tokens, settings.batch_tokens)
     # Keras counts batches, where the settings count updates.
-    warmup = settings.warmup_steps * (accumulated or 1)
-    scale = settings.peak_rate * math.sqrt(d_model * warmup)
+    warmup_steps = settings.warmup_steps * (accumulated or 1)
     model.compile(
         optimizer=keras.optimizers.Adam(
-            WarmupSchedule(d_model, warmup, scale),
+            WarmupSchedule.from_peak(settings.peak_rate, warmup_steps),
             beta_1=0.9,
             beta_2=0.98,
             epsilon=1e-9,

@@ -1,7 +1,5 @@
 """Settings that KerasTuner proposes -> a Transformer, and its training: one trial."""
 
-import math
-
 import keras
 import keras_tuner
 
@@ -140,12 +138,11 @@ class TransformerHyperModel(keras_tuner.HyperModel):
         keras.config.set_dtype_policy(self.dtype_policy)
         sizes = {name: settings[name] for name in MODEL_SETTINGS}
         model = Transformer(**self.vocabulary, **sizes)
-        d_model, warmup_steps = settings["d_model"], settings["warmup_steps"]
-        scale = settings["peak_rate"] * math.sqrt(d_model * warmup_steps)
+        schedule = WarmupSchedule.from_peak(
+            settings["peak_rate"], settings["warmup_steps"]
+        )
         model.compile(
-            keras.optimizers.Adam(
-                WarmupSchedule(d_model, warmup_steps, scale), 0.9, 0.98, 1e-9
-            ),
+            keras.optimizers.Adam(schedule, 0.9, 0.98, 1e-9),
             MaskedCrossentropy(settings["label_smoothing"]),
             metrics=[MaskedAccuracy(), Perplexity()],
             jit_compile=self.jit_compile,

@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention.export.graph_function import TEXT, graph_function
 from keras_attention.export.text_functions import (
-    TEXT,
     Served,
     TextFunctions,
     require_vocabulary,
 )
-from keras_attention.export.translator import graph_function
 
 pytestmark = pytest.mark.tensorflow
 

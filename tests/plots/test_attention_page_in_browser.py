@@ -266,7 +266,9 @@ def test_the_language_is_switched_by_keyboard_and_the_choice_stays(open_page):
     page.get_by_role("link", name="한국어").focus()
     page.keyboard.press("Enter")
     # The page hears of its new address a moment after the key, so it is waited for.
-    playwright.expect(page.get_by_role("heading", level=1)).to_have_text("모델이 보는 곳")
+    playwright.expect(page.get_by_role("heading", level=1)).to_have_text(
+        "모델이 보는 곳"
+    )
     assert page.title() == "어텐션: 개가 눈 속에서 달린다"
     assert page.locator("a:focus").inner_text() == "한국어"
     title = page.locator("#links-title").inner_text()

@@ -25,11 +25,12 @@ def test_the_peak_is_at_the_end_of_the_warm_up():
     np.testing.assert_allclose(np.diff(rates[:20]), rates[0], rtol=1e-4)
 
 
-def test_the_scale_that_gives_a_wanted_peak():
-    scale = 0.005 * (128 * 2000) ** 0.5
-    assert float(WarmupSchedule(128, 2000, scale)(1999)) == pytest.approx(
-        0.005, rel=1e-5
-    )
+def test_from_a_peak_it_is_the_schedule_of_any_width_that_reaches_it():
+    schedule = WarmupSchedule.from_peak(0.005, warmup_steps=20)
+    wide = WarmupSchedule(128, 20, scale=0.005 * (128 * 20) ** 0.5)
+    for step in (0, 10, 19, 20, 99):
+        assert float(schedule(step)) == pytest.approx(float(wide(step)), rel=1e-5)
+    assert float(schedule(19)) == pytest.approx(0.005, rel=1e-5)
 
 
 def test_the_scale_multiplies_every_rate():
@@ -88,3 +89,17 @@ def test_a_size_that_leaves_no_rate_is_refused(name, value):
     message = f"WarmupSchedule: got {name}={value}, but .*Give a number above 0"
     with pytest.raises(ValueError, match=message):
         WarmupSchedule(**{"d_model": 12, "warmup_steps": 20, name: value})
+
+
+@pytest.mark.parametrize("peak_rate", [0, -5e-3])
+def test_a_peak_of_nothing_is_refused(peak_rate):
+    message = f"WarmupSchedule.from_peak: got peak_rate={peak_rate}, but .*such as 5e-3"
+    with pytest.raises(ValueError, match=message):
+        WarmupSchedule.from_peak(peak_rate, warmup_steps=20)
+
+
+@pytest.mark.parametrize("warmup_steps", [0, -2])
+def test_a_peak_needs_steps_up_to_it(warmup_steps):
+    message = f"WarmupSchedule: got warmup_steps={warmup_steps}, but"
+    with pytest.raises(ValueError, match=message):
+        WarmupSchedule.from_peak(5e-3, warmup_steps=warmup_steps)
