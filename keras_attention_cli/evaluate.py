@@ -65,8 +65,8 @@ def run(options, answers):
 
 def translate(options, sources):
     """What the model makes of the sources; kept in a file where that is wanted."""
+    from keras_attention.files.replaced_file import replaced_file
     from keras_attention.runs.model_folder import load_translator
-    from keras_attention.training.replaced_file import replaced_file
 
     translator = load_translator(options.model)
     translations = translator(sources, verbose=int(sys.stderr.isatty()))

@@ -23,13 +23,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # nothing between training and decoding.
 UPSTREAM = {
     "special_tokens": set(),
-    "text": {"special_tokens"},
+    "files": set(),
+    "text": {"files", "special_tokens"},
     "layers": {"special_tokens"},
     "embeddings": {"layers", "special_tokens"},
     "models": {"layers", "special_tokens"},
-    "training": {"models", "layers", "special_tokens"},
+    "training": {"files", "models", "layers", "special_tokens"},
     "decoding": {"models", "layers", "special_tokens"},
     "export": {
+        "files",
         "text",
         "training",
         "decoding",
@@ -37,8 +39,9 @@ UPSTREAM = {
         "layers",
         "special_tokens",
     },
-    "tuning": {"text", "training", "models", "layers", "special_tokens"},
+    "tuning": {"files", "text", "training", "models", "layers", "special_tokens"},
     "interop": {
+        "files",
         "text",
         "training",
         "decoding",
@@ -48,6 +51,7 @@ UPSTREAM = {
         "special_tokens",
     },
     "runs": {
+        "files",
         "text",
         "training",
         "decoding",
@@ -60,7 +64,7 @@ UPSTREAM = {
     },
     "testing": set(),
     "plots": {
-        "training",
+        "files",
         "decoding",
         "models",
         "embeddings",

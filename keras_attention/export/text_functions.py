@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 
 from keras_attention.export.graph_function import require_tensorflow
-from keras_attention.export.replaced_folder import EXPORTED, replaced_folder
 from keras_attention.export.texts import require_texts
+from keras_attention.files.replaced_folder import EXPORTED, replaced_folder
 from keras_attention.layers.requirements import require_positive
 
 

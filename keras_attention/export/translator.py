@@ -21,14 +21,14 @@ from keras_attention.export.graph_function import (
     require_tensorflow,
 )
 from keras_attention.export.numeric_format import require_numeric_format
-from keras_attention.export.replaced_folder import EXPORTED, replaced_folder
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.texts import as_text, require_texts
 from keras_attention.export.warm_up import write_warm_up_requests
+from keras_attention.files.replaced_file import replaced_file
+from keras_attention.files.replaced_folder import EXPORTED, replaced_folder
 from keras_attention.layers.requirements import require_positive
 from keras_attention.models.attention_maps import KINDS, AttentionMaps
 from keras_attention.text.marian_tokenizer import load_tokenizer
-from keras_attention.training.replaced_file import replaced_file
 
 MODEL_FILE = "model.keras"
 SOURCE_FILE = "source_tokenizer.model"

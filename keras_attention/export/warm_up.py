@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_attention.training.replaced_file import replaced_file
+from keras_attention.files.replaced_file import replaced_file
 
 WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
 # TensorFlow Serving does not load a model with more.

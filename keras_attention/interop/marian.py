@@ -4,8 +4,8 @@ import json
 import pathlib
 import warnings
 
-from keras_attention.export.replaced_folder import replaced_folder
 from keras_attention.export.translator import Translator
+from keras_attention.files.replaced_folder import replaced_folder
 from keras_attention.interop.marian_config import (
     ACTIVATIONS,
     CONFIG_FILE,

@@ -7,8 +7,8 @@ import pathlib
 
 import numpy as np
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.plots.attention_figure import maps_of, visible
-from keras_attention.training.replaced_file import replaced_file
 
 TEMPLATE = "attention_page.html"
 # A weight is kept as one byte, so to 1 / 510.

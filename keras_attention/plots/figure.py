@@ -2,7 +2,7 @@
 
 import pathlib
 
-from keras_attention.training.replaced_file import replaced_file
+from keras_attention.files.replaced_file import replaced_file
 
 
 def new_figure(owner, width, height):

@@ -3,11 +3,11 @@
 import dataclasses
 import pathlib
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.runs.settings import TrainingSettings
 from keras_attention.runs.settings_file import read_settings, write_settings
 from keras_attention.training.averaging import average_checkpoints
 from keras_attention.training.checkpoints import Checkpoints
-from keras_attention.training.replaced_file import replaced_file
 
 SETTINGS = "settings.toml"
 STATE = "state"

@@ -5,6 +5,7 @@ import pathlib
 import keras
 
 from keras_attention.export.translator import SOURCE_FILE, TARGET_FILE, Translator
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.models.transformer import Transformer
 from keras_attention.runs.model_folder import load_translator
 from keras_attention.text.tokenizer import SubwordTokenizer
@@ -12,7 +13,6 @@ from keras_attention.training.accumulation import accumulation_steps
 from keras_attention.training.fast_road import choose_fast_road
 from keras_attention.training.loss import MaskedCrossentropy
 from keras_attention.training.metrics import MaskedAccuracy, Perplexity
-from keras_attention.training.replaced_file import replaced_file
 from keras_attention.training.schedule import WarmupSchedule
 
 

@@ -8,6 +8,7 @@ import warnings
 import keras
 
 from keras_attention.decoding.search_settings import SearchSettings
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.models.transformer import PRESETS
 from keras_attention.runs.held_out import hold_out
 from keras_attention.runs.model_folder import changed
@@ -36,7 +37,6 @@ from keras_attention.training.bleu import BleuCallback
 from keras_attention.training.evaluation import evaluate
 from keras_attention.training.fast_road import choose_fast_road
 from keras_attention.training.log_table import LogTable
-from keras_attention.training.replaced_file import replaced_file
 from keras_attention.training.resume import ResumableTraining
 
 

@@ -6,13 +6,13 @@ import pathlib
 import keras
 
 from keras_attention.export.translator import Translator
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.runs.run_folder import FIELDS
 from keras_attention.runs.settings_file import write_settings
 from keras_attention.runs.starting_point import make_tokenizers
 from keras_attention.runs.train import complete, read_pairs, with_room_for
 from keras_attention.training.bleu import BleuCallback
 from keras_attention.training.fast_road import choose_fast_road
-from keras_attention.training.replaced_file import replaced_file
 
 BEST = "best.toml"
 TABLE = "trials.txt"

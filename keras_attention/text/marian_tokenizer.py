@@ -2,12 +2,12 @@
 
 import json
 import os
-import pathlib
 import zipfile
 from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.special_tokens import END, PAD, START, UNKNOWN
 from keras_attention.text.tokenizer import SubwordTokenizer, load_sentencepiece
 
@@ -101,14 +101,12 @@ class MarianTokenizer(tf.Module):
 
     def save(self, path: str | os.PathLike):
         """Write all into one file; a failure leaves what was there before."""
-        aside = pathlib.Path(f"{os.fspath(path)}.{os.getpid()}.partial")
-        try:
-            with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as file:
-                file.writestr(MODEL_FILE, self.model_proto)
-                file.writestr(VOCABULARY_FILE, json.dumps(self.vocabulary))
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
+        with (
+            replaced_file(path) as aside,
+            zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED) as file,
+        ):
+            file.writestr(MODEL_FILE, self.model_proto)
+            file.writestr(VOCABULARY_FILE, json.dumps(self.vocabulary))
 
     def tokenize(self, strings) -> tf.RaggedTensor:
         """Sentences -> token ids, with no special tokens added.

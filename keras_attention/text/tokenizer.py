@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import tensorflow as tf
 from google.protobuf import empty_pb2, message, unknown_fields
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.special_tokens import END, PAD, START, UNKNOWN
 from keras_attention.text.corpus import read_lines
 
@@ -160,12 +161,8 @@ class SubwordTokenizer(tf.Module):
 
     def save(self, path: str | os.PathLike):
         """Write the model to a file; a failure leaves what was there before."""
-        aside = pathlib.Path(f"{os.fspath(path)}.{os.getpid()}.partial")
-        try:
+        with replaced_file(path) as aside:
             aside.write_bytes(self.model_proto)
-            os.replace(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
 
     def tokenize(self, strings) -> tf.RaggedTensor:
         """Sentences -> token ids, with no special tokens added.

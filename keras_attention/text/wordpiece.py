@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from keras_attention.files.replaced_file import replaced_file
+
 SPECIAL = PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 # Characters of a word from which on it is `UNKNOWN` as a whole, as in BERT's code.
 LONGEST_WORD = 100
@@ -135,9 +137,10 @@ class WordPieceTokenizer(tf.Module):
         return cls([line.removesuffix("\r") for line in lines], lowercase)
 
     def save(self, path: str | os.PathLike):
-        """Write what `load` reads."""
+        """Write what `load` reads; a failure leaves what was there before."""
         text = "".join(f"{piece}\n" for piece in self.vocabulary)
-        pathlib.Path(path).write_text(text, encoding="utf-8")
+        with replaced_file(path) as aside:
+            aside.write_text(text, encoding="utf-8")
 
     def tokenize(self, strings) -> tf.RaggedTensor:
         """Sentences (B,) -> ids (B, None), int32, without special tokens."""

@@ -12,7 +12,7 @@ import h5py
 import ml_dtypes
 import numpy as np
 
-from keras_attention.training.replaced_file import replaced_file
+from keras_attention.files.replaced_file import replaced_file
 
 KINDS = (".weights.h5", ".keras")
 # The weights within a `.keras` file, which is a ZIP archive.

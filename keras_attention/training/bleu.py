@@ -6,6 +6,7 @@ import sys
 
 import keras
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.layers.requirements import require_positive
 from keras_attention.training.evaluation import (
     measure_bleu,
@@ -15,7 +16,6 @@ from keras_attention.training.evaluation import (
     require_tokenization,
 )
 from keras_attention.training.event_file import EventFile
-from keras_attention.training.replaced_file import replaced_file
 
 
 class BleuCallback(keras.callbacks.Callback):

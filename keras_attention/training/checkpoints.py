@@ -8,8 +8,8 @@ import urllib.parse
 
 import keras
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.layers.requirements import require_positive
-from keras_attention.training.replaced_file import replaced_file
 
 MODES = ("min", "max")
 FILE_NAME = re.compile(r"(\d{4,})-epoch-(\d+)(?:-(.+)=(.+))?\.weights\.h5")

@@ -4,7 +4,7 @@ import csv
 
 import keras
 
-from keras_attention.training.replaced_file import replaced_file
+from keras_attention.files.replaced_file import replaced_file
 
 
 class LogTable(keras.callbacks.Callback):

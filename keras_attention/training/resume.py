@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.layers.requirements import require_positive
 from keras_attention.training.callback_state import (
     get_states,
@@ -19,7 +20,6 @@ from keras_attention.training.callback_state import (
     take_arrays,
 )
 from keras_attention.training.data_position import Place, data_position
-from keras_attention.training.replaced_file import replaced_file
 from keras_attention.training.state_file import read_arrays, read_facts, write_state
 from keras_attention.training.stop_signals import StopSignals
 

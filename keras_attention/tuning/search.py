@@ -11,9 +11,9 @@ import keras_tuner
 import numpy as np
 from keras_tuner import oracles
 
+from keras_attention.files.replaced_file import replaced_file
 from keras_attention.layers.requirements import require_positive
 from keras_attention.text.ragged_ids import RaggedIds
-from keras_attention.training.replaced_file import replaced_file
 from keras_attention.tuning.lost_workers import SignsOfLife, TakeOver, is_worker
 from keras_attention.tuning.result import TuningResult, TuningRow
 

@@ -1,6 +1,7 @@
 """Pieces of a sentencepiece model, numbered by a list, in Python and in a graph."""
 
 import doctest
+import os
 
 import pytest
 import tensorflow as tf
@@ -120,6 +121,19 @@ def test_a_piece_that_is_there_twice_is_refused(trained):
     message = "got the piece 'a' 2 times in a vocabulary of 2"
     with pytest.raises(ValueError, match=message):
         MarianTokenizer(trained.model_proto, [*SPECIAL, "a", "a"])
+
+
+def test_a_failed_save_leaves_the_old_file_in_place(tokenizer, tmp_path, monkeypatch):
+    path = tmp_path / "tokenizer.model"
+    path.write_bytes(b"old")
+
+    def fail(source, target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        tokenizer.save(path)
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["tokenizer.model"]
 
 
 def test_it_works_inside_a_saved_model(tokenizer, tmp_path):

@@ -1,5 +1,6 @@
 """Words are cut as BERT cuts them, in Python as in a graph."""
 
+import os
 import sys
 
 import pytest
@@ -128,6 +129,19 @@ def test_a_vocabulary_is_saved_and_loaded(tokenizer, tmp_path):
     assert loaded.vocabulary == PIECES
     (tmp_path / "dos.txt").write_bytes("\r\n".join(PIECES).encode())
     assert WordPieceTokenizer.load(tmp_path / "dos.txt").vocabulary == PIECES
+
+
+def test_a_failed_save_leaves_the_old_file_in_place(tokenizer, tmp_path, monkeypatch):
+    path = tmp_path / "vocab.txt"
+    path.write_text("old")
+
+    def fail(source, target):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        tokenizer.save(path)
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["vocab.txt"]
 
 
 @pytest.mark.parametrize(

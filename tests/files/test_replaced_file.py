@@ -11,8 +11,8 @@ import textwrap
 
 import pytest
 
-from keras_attention.training import replaced_file as module
-from keras_attention.training.replaced_file import replaced_file
+from keras_attention.files import replaced_file as module
+from keras_attention.files.replaced_file import replaced_file
 
 NAME = "best.weights.h5"
 
@@ -132,7 +132,7 @@ def test_it_reaches_the_disk_before_it_is_renamed(tmp_path, monkeypatch):
 
 KILLED = """
     import os, signal
-    from keras_attention.training.replaced_file import replaced_file
+    from keras_attention.files.replaced_file import replaced_file
     with replaced_file({path!r}) as aside:
         aside.write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)

@@ -10,8 +10,8 @@ import textwrap
 
 import pytest
 
-from keras_attention.export import replaced_folder as module
-from keras_attention.export.replaced_folder import replaced_folder
+from keras_attention.files import replaced_folder as module
+from keras_attention.files.replaced_folder import replaced_folder
 
 pytestmark = pytest.mark.tensorflow
 
@@ -63,7 +63,7 @@ def test_a_killed_process_leaves_the_old_folder(tmp_path):
     write(tmp_path / "1", "old")
     program = textwrap.dedent(f"""
         import os, signal
-        from keras_attention.export.replaced_folder import replaced_folder
+        from keras_attention.files.replaced_folder import replaced_folder
         with replaced_folder("Test", {str(tmp_path / "1")!r}, ["marker"]) as aside:
             (aside / "marker").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
