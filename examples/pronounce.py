@@ -40,7 +40,6 @@ for word, phonemes in zip(words, pronounce(text=tf.constant(words))["text"].nump
 
 def main():
     options = parse_options()
-    keras.utils.set_random_seed(options.seed)
     keras.config.set_dtype_policy(options.dtype)
     # Operations this small gain more from running side by side than from being cut.
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -71,17 +70,24 @@ def main():
         valid_batches = ka.translation_dataset(
             *parallel_lines(dictionary, valid), *tokenizers, shuffle=False
         )
-        model = build(options, *tokenizers, steps=options.epochs * len(batches))
-        model.fit(
-            batches,
-            validation_data=valid_batches,
-            epochs=options.epochs,
-            shuffle=False,  # the batches come shuffled
-        )
+        models = []
+        for number in range(options.models):
+            keras.utils.set_random_seed(options.seed + number)
+            model = build(options, *tokenizers, steps=options.epochs * len(batches))
+            model.fit(
+                batches,
+                validation_data=valid_batches,
+                epochs=options.epochs,
+                shuffle=False,  # the batches come shuffled
+            )
+            models.append(model)
 
     with phase("Pronouncing words never seen"):
         translator = ka.Translator(
-            model, *tokenizers, beam_size=options.beam_size, max_length=(1.0, 10)
+            ka.Ensemble(models) if len(models) > 1 else models[0],
+            *tokenizers,
+            beam_size=options.beam_size,
+            max_length=(1.0, 10),
         )
         answers = translator(test, batch_size=256, verbose=1)
         word_errors, phoneme_errors = error_rates(dictionary, test, answers)
@@ -118,6 +124,7 @@ def parse_options():
     )
     add("--words", type=int, help="learn from this many words only (default: all)")
     add("--epochs", type=int, default=4, help="passes over the dictionary (default: 4)")
+    add("--models", type=int, default=1, help="trained apart, to vote (default: 1)")
     add("--d-model", type=int, default=128, help="width of the model (default: 128)")
     add("--d-ff", type=int, default=256, help="of its feed-forward networks")
     add("--layers", type=int, default=3, help="layers of the encoder (default: 3)")

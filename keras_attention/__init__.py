@@ -68,6 +68,7 @@ from keras_attention.models.bert_pretraining import BertPretraining
 from keras_attention.models.bert_tagger import BertTagger
 from keras_attention.models.classifier import TextClassifier
 from keras_attention.models.elmo import Elmo
+from keras_attention.models.ensemble_model import Ensemble
 from keras_attention.models.language_model import LanguageModel
 from keras_attention.models.recurrent_seq2seq import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
@@ -163,6 +164,7 @@ __all__ = [
     "RecurrentDecoder",
     "Transformer",
     "RecurrentSeq2Seq",
+    "Ensemble",
     "Bert",
     "LanguageModel",
     "TextClassifier",

@@ -1,16 +1,16 @@
 """What several models expect next -> what they expect together."""
 
-import math
 from collections.abc import Sequence
 
-from keras import ops
+from keras_attention.models.ensemble_model import mean_log_probs
 
 
 def ensemble(members: Sequence[tuple]):
-    """Present several models to a search as one.
+    """Present several functions to the next logits to a search as one.
 
     The probability of a token is the mean of the probabilities that the members
-    give to it, log(1/n sum_i softmax(logits_i)).
+    give to it, log(1/n sum_i softmax(logits_i)). An `Ensemble` is that as a model, for
+    strings and for an export.
 
     Args:
         members: Sequence of `(next_logits, start_ids, cache)`, as
@@ -48,18 +48,10 @@ def ensemble(members: Sequence[tuple]):
     def next_logits(ids, step, caches):
         answers = [call(ids, step, cache) for call, cache in zip(functions, caches)]
         logits, caches = zip(*answers)
+        require_one_vocabulary([member.shape[-1] for member in logits])
         return mean_log_probs(logits), list(caches)
 
     return next_logits, start_ids[0], list(caches)
-
-
-def mean_log_probs(logits):
-    """Average distributions: n times (R, V) -> (R, V), their log probabilities."""
-    require_one_vocabulary([member.shape[-1] for member in logits])
-    log_probs = [
-        ops.log_softmax(ops.cast(member, "float32"), axis=-1) for member in logits
-    ]
-    return ops.logsumexp(ops.stack(log_probs), axis=0) - math.log(len(logits))
 
 
 def require_one_vocabulary(sizes):

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.export.numeric_format import COMPUTE_DTYPES, pack, unpack
+from keras_attention.models.ensemble_model import Ensemble
 from keras_attention.models.sequence_to_sequence import SequenceToSequence
 
 # oneDNN keeps the packed form of a constant matrix only where a bias is added to the
@@ -97,17 +98,28 @@ class FrozenModel(SequenceToSequence):
             return super().step(token_ids, cache, index, memory_cache)
 
 
+class FrozenEnsemble(Ensemble):
+    """An ensemble of frozen models."""
+
+    @property
+    def stored(self):
+        """The tf.Variables that an export tracks, flat."""
+        return [part for member in self.members for part in member.stored]
+
+
 def freeze(model, numeric_format):
     """Copy a trained model into one that is frozen.
 
     Args:
-        model: A `Transformer` or `RecurrentSeq2Seq`.
+        model: A `Transformer`, a `RecurrentSeq2Seq`, or an `Ensemble` of them.
         numeric_format: "float32", "bfloat16" or "int8".
 
     Returns:
-        A `FrozenModel` of the model's own class, too, that gives the same logits, as
-        exactly as the format allows.
+        A `FrozenModel` of the model's own class, too, or a `FrozenEnsemble`, that gives
+        the same logits, as exactly as the format allows.
     """
+    if isinstance(model, Ensemble):
+        return FrozenEnsemble([freeze(one, numeric_format) for one in model.members])
     vocab_size = model.config["target_vocab_size"]
     settings = {"target_vocab_size": -(-vocab_size // BLOCK) * BLOCK}
     if model.config["share_embeddings"]:

@@ -17,7 +17,7 @@ from table_models import (
 
 import keras_attention as ka
 from keras_attention.decoding.beam_search import beam_search
-from keras_attention.decoding.ensemble import ensemble, mean_log_probs
+from keras_attention.decoding.ensemble import ensemble
 from keras_attention.decoding.greedy_search import greedy_search
 from keras_attention.special_tokens import END, PAD, START
 
@@ -49,34 +49,6 @@ def two_models(tables):
 
 def caches(num_sentences, max_length):
     return [(), memory(num_sentences, max_length)]
-
-
-@pytest.mark.parametrize("num_members", [1, 2, 3])
-def test_probabilities_are_the_mean_of_the_members(num_members):
-    rng = np.random.default_rng(0)
-    logits = [5 * rng.normal(size=(4, 7)) + 3 for _ in range(num_members)]
-    logits[0][:, 2] = -np.inf
-    for member in logits:
-        member[:, 5] = -np.inf
-    found = mean_log_probs([ops.convert_to_tensor(x.astype("float32")) for x in logits])
-    expected = np.mean([softmax(member) for member in logits], axis=0)
-    np.testing.assert_allclose(np.exp(np.asarray(found)), expected, rtol=1e-5)
-    assert (np.asarray(found)[:, 5] == -np.inf).all()
-
-
-def test_probabilities_too_small_for_float32_are_averaged():
-    logits = ops.convert_to_tensor(np.array([[0.0, -200.0]], "float32"))
-    found = np.asarray(mean_log_probs([logits, logits - 1000.0]))
-    np.testing.assert_allclose(found, [[0.0, -200.0]], rtol=1e-6)
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_logits_are_averaged_in_float32(dtype):
-    logits = [ops.cast(random_table(11, seed)[:4], dtype) for seed in (0, 1)]
-    found = mean_log_probs(logits)
-    expected = np.log(np.mean([softmax(ops.cast(x, "float32")) for x in logits], 0))
-    assert keras.backend.standardize_dtype(found.dtype) == "float32"
-    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_an_ensemble_of_one_is_that_model():

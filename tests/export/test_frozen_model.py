@@ -63,6 +63,21 @@ def test_the_logits_are_those_of_the_trained_model(numeric_format, options):
     )
 
 
+@every_format
+def test_an_ensemble_is_one_of_frozen_members(numeric_format):
+    members = [trained(), trained(ka.RecurrentSeq2Seq, attention="additive")]
+    frozen = freeze(ka.Ensemble(members), numeric_format)
+    np.testing.assert_allclose(
+        np.exp(frozen(IDS))[..., :13],
+        np.exp(ka.Ensemble(members)(IDS)),
+        atol=TOLERANCE[numeric_format] / 5,  # of probabilities, not of logits
+    )
+    parts = [
+        part for member in members for part in freeze(member, numeric_format).stored
+    ]
+    assert [part.shape for part in frozen.stored] == [part.shape for part in parts]
+
+
 def test_the_tokens_that_fill_up_the_vocabulary_are_never_proposed():
     model = trained()
     frozen = freeze(model, "float32")
