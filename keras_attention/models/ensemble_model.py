@@ -20,10 +20,9 @@ class Ensemble(SequenceToSequence):
 
         log p(token) = log(1/n sum_i p_i(token))
 
-    It goes wherever one of its members may: into a search, a `Translator`, a SavedModel
-    and a `.keras` file. It takes the time and the memory of all its members. Models
-    that began from different seeds make different errors, so three of them have fewer
-    together than the best of them alone.
+    It goes into a search, a `Translator`, a SavedModel and a `.keras` file, as each of
+    its members does, and takes the time and the memory of all of them. What it is good
+    for: models that were trained apart make different errors, and together fewer.
 
     Args:
         members: n models over the same vocabularies, such as `Transformer`s of different
@@ -33,7 +32,7 @@ class Ensemble(SequenceToSequence):
         {"source_ids": (B, S), "target_ids": (B, T)}, int32, as for the members.
 
     Outputs:
-        (B, T, V) log probabilities, float32, next to none for the tokens that a member
+        (B, T, V) log probabilities, float32; below -10,000 for tokens that a member
         never proposes.
 
     Attributes:
@@ -195,8 +194,8 @@ def require_members(members):
     """Return the members; raise unless they can translate together."""
     if not members:
         raise ValueError(
-            "Ensemble: got members=[], but there must be a model to ask. Give at least "
-            "one, and better three."
+            "Ensemble: got members=[], but there must be a model to ask. Give two or "
+            "more that were trained apart."
         )
     for member in members:
         if not isinstance(member, SequenceToSequence):
