@@ -184,7 +184,9 @@ def test_half_precision_logits_are_averaged_in_float32(dtype):
 
 
 def test_no_members_are_refused():
-    with pytest.raises(ValueError, match=r"Ensemble: got members=\[\], .*trained apart"):
+    with pytest.raises(
+        ValueError, match=r"Ensemble: got members=\[\], .*trained apart"
+    ):
         Ensemble([])
 
 

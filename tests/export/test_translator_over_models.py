@@ -1,16 +1,19 @@
-"""What a translator does with the Transformer, it does with recurrent models."""
+"""What a translator does with one Transformer, it does with other models, too."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_attention as ka
-from tests.export.conftest import random_translator, random_words
+from keras_attention.special_tokens import UNKNOWN
+from tests.export.conftest import random_translator, random_words, transformer
 from tests.export.test_translator import STRANGE, serve
 
 pytestmark = pytest.mark.tensorflow
 
 WORDS = random_words(12)
+# Of several unknown ones in a row one would be made when an answer is cut again.
+SUPPRESSED = {"suppressed_tokens": (UNKNOWN,)}
 
 
 def recurrent(vocab_size, dtype):
@@ -32,9 +35,29 @@ def without_attention(vocab_size, dtype):
     )
 
 
+def ensemble(vocab_size, dtype):
+    makers = transformer, transformer, recurrent
+    return ka.Ensemble([make(vocab_size, dtype) for make in makers])
+
+
+@pytest.fixture(scope="module", params=[recurrent, ensemble])
+def make(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def translator():
+def translator(make):
+    return random_translator(make=make, **SUPPRESSED)
+
+
+@pytest.fixture(scope="module")
+def reading():
     return random_translator(make=recurrent)
+
+
+@pytest.fixture(scope="module")
+def voting():
+    return random_translator(make=ensemble, **SUPPRESSED)
 
 
 @pytest.fixture(scope="module")
@@ -92,24 +115,39 @@ def test_padding_of_longer_neighbours_changes_no_answer(translator):
     assert together[:-1] == translator(WORDS, batch_size=1)
 
 
-def test_an_alignment_has_one_layer_and_one_head(translator):
-    [only] = translator.align(["keras"], layer=0, head=0)
-    [mean] = translator.align(["keras"])
+def test_coverage_is_that_of_the_attention(translator, make):
+    covering = random_translator(make=make, coverage_penalty=2.0, **SUPPRESSED)
+    assert covering(WORDS) != translator(WORDS)
+
+
+def test_of_a_recurrence_an_alignment_has_one_layer_and_one_head(reading):
+    [only] = reading.align(["keras"], layer=0, head=0)
+    [mean] = reading.align(["keras"])
     np.testing.assert_array_equal(only.weights, mean.weights)
     with pytest.raises(ValueError, match="got head=1, but the model has 1"):
-        translator.align(["keras"], head=1)
+        reading.align(["keras"], head=1)
 
 
-def test_of_a_recurrence_there_are_maps_of_the_source_alone(translator):
-    [maps] = translator.attention_maps(["keras"])
-    [aligned] = translator.align(["keras"])
+def test_of_a_recurrence_there_are_maps_of_the_source_alone(reading):
+    [maps] = reading.attention_maps(["keras"])
+    [aligned] = reading.align(["keras"])
     assert maps.kinds == ("cross",)
     np.testing.assert_allclose(maps.matrix("cross"), aligned.weights, atol=1e-6)
 
 
-def test_coverage_is_that_of_the_attention(translator):
-    covering = random_translator(make=recurrent, coverage_penalty=0.5)
-    assert covering(WORDS) != translator(WORDS)
+def test_an_ensemble_answers_as_none_of_its_members(voting):
+    tokenizer, answers = voting.source_tokenizer, voting(WORDS)
+    for member in voting.model.members:
+        alone = ka.Translator(member, tokenizer, tokenizer, **voting.get_config())
+        assert alone(WORDS) != answers
+
+
+def test_of_an_ensemble_an_alignment_has_the_layers_of_all_members(voting):
+    layers = [voting.align(["keras"], layer=layer)[0].weights for layer in range(5)]
+    [mean] = voting.align(["keras"])
+    np.testing.assert_allclose(np.mean(layers, axis=0), mean.weights, atol=1e-6)
+    with pytest.raises(ValueError, match="got layer=5, but the model has 5"):
+        voting.align(["keras"], layer=5)
 
 
 def test_saved_and_loaded_it_answers_the_same(translator, tmp_path):
