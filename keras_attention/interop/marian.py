@@ -117,9 +117,11 @@ def save_marian(translator, folder):
     Raises:
         FileExistsError: If the folder holds other things.
         ImportError: If safetensors is not installed.
+        TypeError: If the model is no `Transformer`.
         ValueError: If the model does what a Marian model can not do.
     """
     owner, model, settings = "save_marian", translator.model, translator.settings
+    require_transformer(owner, model)
     require_expressible(owner, model.config)
     tokenizers = translator.source_tokenizer, translator.target_tokenizer
     source, target = vocabularies_of(*tokenizers)
@@ -230,6 +232,16 @@ def tokenizer_config(separate, max_length):
         "target_lang": None,
         "sp_model_kwargs": {},
     }
+
+
+def require_transformer(owner, model):
+    """Raise TypeError unless a model is of the kind that Marian's format is for."""
+    if not isinstance(model, Transformer):
+        raise TypeError(
+            f"{owner}: got a translator with a model of type {type(model).__name__}, "
+            f"but Marian's format is one of Transformers. Use Translator.export to "
+            f"serve it; of an Ensemble, save each member."
+        )
 
 
 def require_expressible(owner, config):

@@ -372,6 +372,18 @@ def test_a_folder_of_other_things_is_not_replaced(tmp_path):
         save_marian(load_marian(FIXTURE), tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["RecurrentSeq2Seq", "Ensemble"])
+def test_what_is_no_transformer_is_refused(kind, tmp_path):
+    tokenizer = ka.SubwordTokenizer.train(["abc"], model_type="char")
+    size = tokenizer.vocab_size
+    model = ka.RecurrentSeq2Seq(size, size, num_layers=1, d_model=4)
+    model = model if kind == "RecurrentSeq2Seq" else ka.Ensemble([model])
+    translator = ka.Translator(model, tokenizer, tokenizer)
+    with pytest.raises(TypeError, match=f"save_marian: got .* of type {kind}, .*each"):
+        ka.save_marian(translator, tmp_path / "marian")
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
