@@ -6,12 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_attention.models.attention_maps import KINDS
 from keras_attention.models.sequence_to_sequence import VOCAB_SIZE, SequenceToSequence
-
-SIDES = tuple(VOCAB_SIZE)
-
-# The kinds of attention that a model may have.
-KINDS = ("encoder", "decoder", "cross")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -61,7 +57,7 @@ class Ensemble(SequenceToSequence):
     def __init__(self, members, name="ensemble"):
         members = require_members(list(members))
         inputs = {
-            side: keras.Input((None,), dtype="int32", name=side) for side in SIDES
+            side: keras.Input((None,), dtype="int32", name=side) for side in VOCAB_SIZE
         }
         logits = [
             Member(one, name=f"member_{number}")(inputs)
