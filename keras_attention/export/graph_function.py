@@ -13,6 +13,26 @@ def graph_function(function, *signature):
     return tf.function(function, input_signature=signature, autograph=False)
 
 
+def no_longer(pieces, most, message):
+    """Refuse a text of too many pieces before anything is made of them.
+
+    On one thread a graph else comes to the model first, and its memory ends.
+
+    Args:
+        pieces: Ragged (B, None), what texts were cut into.
+        most: Pieces of a text that are allowed.
+        message: Of the InvalidArgumentError for a longer one.
+
+    Returns:
+        The pieces, to go on with.
+    """
+    longest = tf.reduce_max(tf.concat([pieces.row_lengths(), [0]], axis=0))
+    most = tf.cast(most, longest.dtype)
+    check = tf.debugging.assert_less_equal(longest, most, message=message)
+    with tf.control_dependencies([check]):
+        return tf.identity(pieces)
+
+
 def require_tensorflow(owner):
     """Raise RuntimeError unless Keras runs on TensorFlow."""
     backend = keras.backend.backend()

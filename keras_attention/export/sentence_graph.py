@@ -12,6 +12,7 @@ from keras_attention.decoding.source_coverage import (
     covering,
     start_coverage,
 )
+from keras_attention.export.graph_function import IDS, graph_function, no_longer
 from keras_attention.special_tokens import END, PAD, START
 
 # What one answer for each text looks like.
@@ -32,6 +33,10 @@ class SentenceGraph:
         settings: `SearchSettings`.
         max_source_length: Longest source in tokens, END included.
         batch_size: Sentences translated at once.
+
+    Attributes:
+        best_ids: The best translations, ids (B, S) -> ids (B, T), START first. Traced
+            once for all that begins with it.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class SentenceGraph:
         self.settings = settings
         self.max_source_length = max_source_length
         self.batch_size = batch_size
+        self.best_ids = graph_function(lambda ids: self.search(ids).ids[:, 0], IDS)
 
     def translate(self, text):
         """The best translation of each text: {"text": (B,)}."""
@@ -97,7 +103,7 @@ class SentenceGraph:
 
     def best_texts(self, source_ids):
         """Ids (B, S) -> the best translations (B,)."""
-        return self.target_tokenizer.detokenize(self.search(source_ids).ids[:, 0])
+        return self.target_tokenizer.detokenize(self.best_ids(source_ids))
 
     def n_best_texts(self, source_ids, n):
         """Ids (B, S) -> the n best translations of each; see `n_best`."""
@@ -198,7 +204,7 @@ class SentenceGraph:
             "decoder": (B, L, N, T, T), "cross": (B, L, N, T, S)}, without those that
             the model has not: a recurrence looks at nothing.
         """
-        target_ids = self.search(source_ids).ids[:, 0, 1:]  # (B, T)
+        target_ids = self.best_ids(source_ids)[:, 1:]  # (B, T)
         maps = self.model.attention_maps(**teacher_forced(source_ids, target_ids))
         return {
             "text": self.target_tokenizer.detokenize(target_ids),
@@ -213,15 +219,12 @@ class SentenceGraph:
 
     def pieces(self, text):
         """Cut texts (B,) into pieces, ragged (B, None); an error if one is too long."""
-        pieces = self.source_tokenizer.tokenize(text)
-        longest = tf.reduce_max(tf.concat([pieces.row_lengths() + 1, [1]], axis=0))
-        tf.debugging.assert_less_equal(
-            longest,
-            tf.cast(self.max_source_length, longest.dtype),
-            message=f"A text has more than max_source_length={self.max_source_length} "
-            "tokens. Split it into sentences.",
+        return no_longer(
+            self.source_tokenizer.tokenize(text),
+            self.max_source_length - 1,  # and END
+            f"A text has more than max_source_length={self.max_source_length} tokens. "
+            "Split it into sentences.",
         )
-        return pieces
 
     def for_all(self, text, translate, outputs):
         """Translate any number of texts, those of like length together.

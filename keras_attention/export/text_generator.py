@@ -12,7 +12,7 @@ from keras_attention.decoding.sampling import (
     sample_at,
 )
 from keras_attention.decoding.scoring import Scores, score
-from keras_attention.export.graph_function import IDS, TEXT, graph_function
+from keras_attention.export.graph_function import IDS, TEXT, graph_function, no_longer
 from keras_attention.export.sentence_graph import with_end
 from keras_attention.export.text_functions import TextFunctions, require_vocabulary
 from keras_attention.export.texts import as_text
@@ -209,13 +209,11 @@ class TextGenerator(TextFunctions):
 
     def to_ids(self, text):
         """Strings (B,) -> ids (B, P), PAD behind each; an error if one is too long."""
-        pieces = self.tokenizer.tokenize(text)
-        longest = tf.reduce_max(tf.concat([pieces.row_lengths(), [0]], axis=0))
-        tf.debugging.assert_less(
-            longest,
-            tf.cast(self.max_length, longest.dtype),
-            message=f"A text leaves no room for END in max_length={self.max_length} "
-            "tokens. Shorten it.",
+        pieces = no_longer(
+            self.tokenizer.tokenize(text),
+            self.max_length - 1,  # and END
+            f"A text leaves no room for END in max_length={self.max_length} tokens. "
+            "Shorten it.",
         )
         return pieces.to_tensor(PAD)
 
