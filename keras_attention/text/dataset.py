@@ -1,6 +1,7 @@
 """Sentence pairs -> shuffled batches of ids (B, W), in a few fixed widths."""
 
 import itertools
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -14,9 +15,13 @@ from keras_attention.text.token_pairs import (
     require_parallel,
 )
 from keras_attention.text.unknown_tokens import SAMPLE, most_unknown, warn_of_unknown
+from keras_attention.text.untuned_data import untuned
 
 # Sentences that one thread tokenizes in one go.
 CHUNK = 1024
+
+# Batches made while a model learns from another: they cost next to nothing.
+READY = 4
 
 
 def translation_dataset(
@@ -109,11 +114,11 @@ def translation_dataset(
     describe = _describe_unknown(target_lines, target_tokenizer)
     warn_of_unknown(options.owner, "target_lines", targets, describe)
     pairs = prepare_pairs(sources, targets, options)
-    return (
+    return untuned(
         _planned_batches(pairs.plan)
-        .map(_batch_gatherer(pairs), num_parallel_calls=tf.data.AUTOTUNE)
+        .map(_batch_gatherer(pairs))
         .apply(tf.data.experimental.assert_cardinality(len(pairs.plan)))
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(READY)
     )
 
 
@@ -169,9 +174,9 @@ def _tokenize(lines: Sequence[str], tokenizer) -> RaggedIds:
     strings = tf.constant(lines, tf.string)
     chunks = tf.data.Dataset.range(0, len(lines), CHUNK).map(
         lambda start: tokenizer.tokenize(strings[start : start + CHUNK]),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=os.cpu_count(),
     )
-    return RaggedIds.of(tf.concat(list(chunks), axis=0))
+    return RaggedIds.of(tf.concat(list(untuned(chunks)), axis=0))
 
 
 def _describe_unknown(lines: Sequence[str], tokenizer):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from keras_attention.files.replaced_file import replaced_file
+from keras_attention.text.untuned_data import untuned
 
 SPECIAL = PAD, UNKNOWN, CLS, SEP, MASK = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"
 # Characters of a word from which on it is `UNKNOWN` as a whole, as in BERT's code.
@@ -98,7 +99,7 @@ class WordPieceTokenizer(tf.Module):
         _tensorflow_text()
         from tensorflow_text.tools.wordpiece_vocab import bert_vocab_from_dataset
 
-        batches = tf.data.Dataset.from_tensor_slices(list(lines)).batch(1000)
+        batches = untuned(tf.data.Dataset.from_tensor_slices(list(lines)).batch(1000))
         # Pieces that come so often, V of them, would take more letters than there are.
         # The search for how often they must come begins there; else it would begin at
         # the most frequent word, and take twice as long.
