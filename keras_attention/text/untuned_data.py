@@ -7,8 +7,8 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """The same elements, without tf.data's tuning of buffers and parallel calls.
 
     The thread that tunes sleeps between two looks, longer each time, up to a minute,
-    and an iterator that ends waits until it wakes (TensorFlow 2.21): at the end of each
-    epoch and validation nothing moved for up to 30 seconds.
+    and an iterator that ends may have to wait until it wakes (TensorFlow 2.21): at the
+    end of an epoch or a validation nothing moved for up to 30 seconds.
 
     Args:
         dataset: With buffers and parallel calls in numbers; tf.data starts from small
