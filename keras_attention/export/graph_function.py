@@ -13,7 +13,7 @@ def graph_function(function, *signature):
     return tf.function(function, input_signature=signature, autograph=False)
 
 
-def no_longer(pieces, most, message):
+def require_short(pieces, most, message):
     """Refuse a text of too many pieces before anything is made of them.
 
     On one thread a graph else comes to the model first, and its memory ends.

@@ -12,7 +12,7 @@ from keras_attention.decoding.source_coverage import (
     covering,
     start_coverage,
 )
-from keras_attention.export.graph_function import IDS, graph_function, no_longer
+from keras_attention.export.graph_function import IDS, graph_function, require_short
 from keras_attention.special_tokens import END, PAD, START
 
 # What one answer for each text looks like.
@@ -219,7 +219,7 @@ class SentenceGraph:
 
     def pieces(self, text):
         """Cut texts (B,) into pieces, ragged (B, None); an error if one is too long."""
-        return no_longer(
+        return require_short(
             self.source_tokenizer.tokenize(text),
             self.max_source_length - 1,  # and END
             f"A text has more than max_source_length={self.max_source_length} tokens. "

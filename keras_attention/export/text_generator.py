@@ -12,7 +12,12 @@ from keras_attention.decoding.sampling import (
     sample_at,
 )
 from keras_attention.decoding.scoring import Scores, score
-from keras_attention.export.graph_function import IDS, TEXT, graph_function, no_longer
+from keras_attention.export.graph_function import (
+    IDS,
+    TEXT,
+    graph_function,
+    require_short,
+)
 from keras_attention.export.sentence_graph import with_end
 from keras_attention.export.text_functions import TextFunctions, require_vocabulary
 from keras_attention.export.texts import as_text
@@ -209,7 +214,7 @@ class TextGenerator(TextFunctions):
 
     def to_ids(self, text):
         """Strings (B,) -> ids (B, P), PAD behind each; an error if one is too long."""
-        pieces = no_longer(
+        pieces = require_short(
             self.tokenizer.tokenize(text),
             self.max_length - 1,  # and END
             f"A text leaves no room for END in max_length={self.max_length} tokens. "

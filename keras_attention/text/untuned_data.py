@@ -11,8 +11,7 @@ def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     end of an epoch or a validation nothing moved for up to 30 seconds.
 
     Args:
-        dataset: With buffers and parallel calls in numbers; tf.data starts from small
-            ones where it is told `AUTOTUNE`.
+        dataset: With buffers and parallel calls in numbers, as nothing chooses them.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -8,7 +8,7 @@ from keras_attention.export.graph_function import (
     IDS,
     TEXT,
     graph_function,
-    no_longer,
+    require_short,
     require_tensorflow,
 )
 
@@ -39,14 +39,14 @@ def test_its_input_has_the_name_that_a_server_shows():
 @pytest.mark.parametrize("words", [["a b", ""], ["", ""], []])
 def test_texts_that_are_short_enough_go_on_as_they_are(words):
     pieces = tf.strings.split(tf.constant(words, tf.string))
-    assert no_longer(pieces, 2, "Too long.").to_list() == pieces.to_list()
+    assert require_short(pieces, 2, "Too long.").to_list() == pieces.to_list()
 
 
 def test_nothing_is_made_of_a_text_that_is_too_long():
     made = tf.Variable(0)
 
     def make(text):
-        pieces = no_longer(tf.strings.split(text), 2, "Not more than 2.")
+        pieces = require_short(tf.strings.split(text), 2, "Not more than 2.")
         # Nothing else makes what has no side effect wait.
         assert pieces.flat_values.op.control_inputs
         assert pieces.row_splits.op.control_inputs
