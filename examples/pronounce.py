@@ -75,10 +75,9 @@ def main():
             keras.utils.set_random_seed(options.seed + number)
             model = build(options, *tokenizers, steps=options.epochs * len(batches))
             model.fit(
-                batches,
+                **what_to_fit(options, model, batches, number),
                 validation_data=valid_batches,
                 epochs=options.epochs,
-                shuffle=False,  # the batches come shuffled
             )
             models.append(model)
 
@@ -139,6 +138,11 @@ def parse_options():
     add("--dtype", default="mixed_bfloat16", help="Keras dtype policy")
     add("--stress", action="store_true", help="keep the stress marks of the vowels")
     add("--seed", type=int, default=0)
+    add(
+        "--state",
+        type=pathlib.Path,
+        help="folder to go on from when the same command is stopped and run again",
+    )
     add("--export", type=pathlib.Path, default="saved_models/pronounce/1")
     add("--plot", type=pathlib.Path, default="saved_models/pronounce/attention.png")
     return parser.parse_args()
@@ -224,6 +228,16 @@ def build(options, source_tokenizer, target_tokenizer, steps):
         jit_compile=False,
     )
     return model
+
+
+def what_to_fit(options, model, batches, number):
+    """The batches, with `--state` from where a training that was stopped had come."""
+    if options.state is None:
+        return {"x": batches, "shuffle": False}  # they come shuffled
+    options.state.mkdir(parents=True, exist_ok=True)
+    path = options.state / f"model{number}"
+    resume = ka.ResumableTraining(path, model, batches, every=len(batches))
+    return resume.fit_arguments()
 
 
 def error_rates(dictionary, words, answers):
