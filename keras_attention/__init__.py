@@ -49,6 +49,7 @@ from keras_attention.layers.encoder_layer import EncoderLayer
 from keras_attention.layers.feed_forward import FeedForward
 from keras_attention.layers.gather_positions import GatherPositions
 from keras_attention.layers.highway import Highway
+from keras_attention.layers.layer_normalization import LayerNormalization
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.multi_head_cross_attention import MultiHeadCrossAttention
 from keras_attention.layers.multi_head_self_attention import MultiHeadSelfAttention
@@ -155,6 +156,7 @@ __all__ = [
     "MultiHeadCrossAttention",
     "FeedForward",
     "Dropout",
+    "LayerNormalization",
     "Residual",
     "EncoderLayer",
     "DecoderLayer",

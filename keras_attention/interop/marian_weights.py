@@ -35,7 +35,7 @@ class Part(NamedTuple):
     """One layer here, and what it is there.
 
     Attributes:
-        layer: A Keras layer, Dense or LayerNormalization.
+        layer: A layer, Dense or LayerNormalization.
         names: Of the modules there, that stand in it side by side.
         reads: Whether what it multiplies are vectors of the residual stream.
         writes: Whether what it makes are such vectors.

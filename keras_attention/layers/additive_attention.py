@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.memory_attention import MemoryAttention
 from keras_attention.layers.requirements import require_positive
 
@@ -53,11 +54,9 @@ class AdditiveAttention(MemoryAttention):
         require_positive(type(self).__name__, units=units)
         self.units = units
         policy = self.dtype_policy
-        self.query = keras.layers.Dense(
-            units, use_bias=False, dtype=policy, name="query"
-        )
-        self.key = keras.layers.Dense(units, use_bias=False, dtype=policy, name="key")
-        self.score = keras.layers.Dense(1, use_bias=False, dtype=policy, name="score")
+        self.query = Dense(units, use_bias=False, dtype=policy, name="query")
+        self.key = Dense(units, use_bias=False, dtype=policy, name="key")
+        self.score = Dense(1, use_bias=False, dtype=policy, name="score")
 
     def build_scores(self, x_shape, memory_shape):
         self.query.build(x_shape)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.highway import Highway
 from keras_attention.layers.requirements import require_positive, require_rank
 from keras_attention.layers.token_embedding import require_ids_in_vocabulary
@@ -86,7 +87,7 @@ class CharacterEmbedding(keras.layers.Layer):
             Highway(dtype=dtype, name=f"highway_{index}")
             for index in range(num_highways)
         ]
-        self.projection = keras.layers.Dense(d_model, dtype=dtype, name="projection")
+        self.projection = Dense(d_model, dtype=dtype, name="projection")
 
     def build(self, ids_shape):
         require_rank(self.name, 3, ids=ids_shape)

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.requirements import require_positive, require_rate
 
@@ -41,16 +42,14 @@ class FeedForward(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.dropout_rate = dropout_rate
         self.supports_masking = True
-        self.widen = keras.layers.Dense(
+        self.widen = Dense(
             d_ff, activation=self.activation, dtype=self.dtype_policy, name="widen"
         )
         self.dropout = Dropout(dropout_rate, dtype=self.dtype_policy)
 
     def build(self, x_shape):
         self.widen.build(x_shape)
-        self.narrow = keras.layers.Dense(
-            x_shape[-1], dtype=self.dtype_policy, name="narrow"
-        )
+        self.narrow = Dense(x_shape[-1], dtype=self.dtype_policy, name="narrow")
         self.narrow.build((*x_shape[:-1], self.d_ff))
 
     def call(self, x, training=None):

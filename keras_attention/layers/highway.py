@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_attention.layers.dense import Dense
+
 # A gate that starts at sigmoid(-2) = 0.12 lets most of the input through.
 GATE_BIAS = -2.0
 
@@ -35,10 +37,8 @@ class Highway(keras.layers.Layer):
 
     def build(self, x_shape):
         width, dtype = x_shape[-1], self.dtype_policy
-        self.transform = keras.layers.Dense(
-            width, activation="relu", dtype=dtype, name="transform"
-        )
-        self.gate = keras.layers.Dense(
+        self.transform = Dense(width, activation="relu", dtype=dtype, name="transform")
+        self.gate = Dense(
             width,
             activation="sigmoid",
             bias_initializer=keras.initializers.Constant(GATE_BIAS),

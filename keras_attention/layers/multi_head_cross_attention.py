@@ -9,6 +9,7 @@ from keras_attention.layers.attention import (
     scaled_dot_product_attention,
     split_heads,
 )
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.masks import visible_keys
 from keras_attention.layers.requirements import (
@@ -73,16 +74,16 @@ class MultiHeadCrossAttention(keras.layers.Layer):
         require_rank(self.name, 3, x=x_shape, memory=memory_shape)
         d_model = x_shape[-1]
         require_divisible(self.name, d_model, self.num_heads)
-        self.query = keras.layers.Dense(
+        self.query = Dense(
             d_model, use_bias=self.use_bias, dtype=self.dtype_policy, name="query"
         )
-        self.key_value = keras.layers.Dense(
+        self.key_value = Dense(
             2 * d_model,
             use_bias=self.use_bias,
             dtype=self.dtype_policy,
             name="key_value",
         )
-        self.output_projection = keras.layers.Dense(
+        self.output_projection = Dense(
             d_model,
             use_bias=self.use_bias,
             dtype=self.dtype_policy,

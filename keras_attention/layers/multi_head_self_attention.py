@@ -9,6 +9,7 @@ from keras_attention.layers.attention import (
     scaled_dot_product_attention,
     split_heads,
 )
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.key_value_cache import empty_cache
 from keras_attention.layers.masks import causal_mask, combine_masks, visible_keys
@@ -79,13 +80,13 @@ class MultiHeadSelfAttention(keras.layers.Layer):
         require_rank(self.name, 3, x=x_shape)
         d_model = x_shape[-1]
         require_divisible(self.name, d_model, self.num_heads)
-        self.query_key_value = keras.layers.Dense(
+        self.query_key_value = Dense(
             3 * d_model,
             use_bias=self.use_bias,
             dtype=self.dtype_policy,
             name="query_key_value",
         )
-        self.output_projection = keras.layers.Dense(
+        self.output_projection = Dense(
             d_model,
             use_bias=self.use_bias,
             dtype=self.dtype_policy,

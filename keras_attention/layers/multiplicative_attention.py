@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.memory_attention import MemoryAttention
 
 
@@ -46,7 +47,7 @@ class MultiplicativeAttention(MemoryAttention):
     """
 
     def build_scores(self, x_shape, memory_shape):
-        self.key = keras.layers.Dense(
+        self.key = Dense(
             x_shape[-1], use_bias=False, dtype=self.dtype_policy, name="key"
         )
         self.key.build(memory_shape)

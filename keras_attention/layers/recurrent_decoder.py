@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.additive_attention import AdditiveAttention
+from keras_attention.layers.dense import Dense
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.multiplicative_attention import MultiplicativeAttention
 from keras_attention.layers.recurrent_layer import recurrent_layer, require_cell
@@ -92,7 +93,7 @@ class RecurrentDecoder(keras.layers.Layer):
             self.memory_attention = ATTENTION[attention](
                 units, dtype=policy, name="memory_attention"
             )
-            self.combination = keras.layers.Dense(
+            self.combination = Dense(
                 units, "tanh", use_bias=False, dtype=policy, name="combination"
             )
 

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.layer_normalization import LayerNormalization
 from keras_attention.layers.requirements import require_rate
 
 
@@ -48,9 +49,7 @@ class Residual(keras.layers.Layer):
         self.norm_first = norm_first
         self.supports_masking = True
         self.dropout = Dropout(dropout_rate, dtype=self.dtype_policy)
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=1e-6, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNormalization(dtype=self.dtype_policy, name="norm")
 
     def build(self, x_shape, transformed_shape=None):
         if not self.norm.built:  # `prepare` may have come first, and built it

@@ -4,6 +4,7 @@ import keras
 
 from keras_attention.layers.dropout import Dropout
 from keras_attention.layers.encoder_layer import EncoderLayer
+from keras_attention.layers.layer_normalization import LayerNormalization
 from keras_attention.layers.learned_positional_encoding import LearnedPositionalEncoding
 from keras_attention.layers.requirements import require_stack
 from keras_attention.layers.segment_encoding import SegmentEncoding
@@ -88,9 +89,7 @@ class Bert(ConfiguredModel):
         )
         position = LearnedPositionalEncoding(max_length, dtype=policy, name="position")
         segment = SegmentEncoding(num_segments, dtype=policy, name="segment")
-        norm = keras.layers.LayerNormalization(
-            epsilon=EPSILON, dtype=policy, name="embedding_norm"
-        )
+        norm = LayerNormalization(epsilon=EPSILON, dtype=policy, name="embedding_norm")
         x = segment(position(embedding(token_ids)), segment_ids)  # (B, T, D)
         x = Dropout(dropout_rate, dtype=policy, name="embedding_dropout")(norm(x))
         encoder_layers = [

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.layers.gather_positions import GatherPositions
+from keras_attention.layers.layer_normalization import LayerNormalization
 from keras_attention.layers.output_bias import OutputBias
 from keras_attention.models.bert import EPSILON
 from keras_attention.models.bert_head import BertHead, require_bert
@@ -64,9 +65,7 @@ class BertPretraining(BertHead):
         transform = keras.layers.Dense(
             d_model, "gelu", dtype=policy, name="token_transform"
         )
-        norm = keras.layers.LayerNormalization(
-            epsilon=EPSILON, dtype=policy, name="token_norm"
-        )
+        norm = LayerNormalization(epsilon=EPSILON, dtype=policy, name="token_norm")
         bias = OutputBias(dtype=policy, name="token_bias")
         x = norm(transform(gather(positions, bert.output)))  # (B, M, D)
         outputs = {"tokens": bias(bert.embedding.project(x))}

@@ -1,8 +1,7 @@
 """The layers of an encoder or a decoder, as the Transformer lays them."""
 
-import keras
-
 from keras_attention.layers.dropout import Dropout
+from keras_attention.layers.layer_normalization import LayerNormalization
 from keras_attention.layers.positional_encoding import PositionalEncoding
 
 
@@ -54,5 +53,5 @@ class LayerStack:
 def final_norm(norm_first, dtype, name):
     """The normalisation that ends a stack: only where the layers end without one."""
     if norm_first:
-        return keras.layers.LayerNormalization(epsilon=1e-6, dtype=dtype, name=name)
+        return LayerNormalization(dtype=dtype, name=name)
     return lambda x: x

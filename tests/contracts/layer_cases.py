@@ -112,6 +112,7 @@ CASES = {
     ),
     "ScalarMix": LayerCase(ka.ScalarMix, {"num_layers": N}, ((B, T, N * D),)),
     "Dropout": LayerCase(ka.Dropout, {"rate": 0.4}),
+    "LayerNormalization": LayerCase(ka.LayerNormalization),
     "Residual": LayerCase(ka.Residual, {"dropout_rate": 0.4}, ((B, T, D), (B, T, D))),
     "EncoderLayer": LayerCase(
         ka.EncoderLayer, {"num_heads": N, "d_ff": F}, sees_future=True

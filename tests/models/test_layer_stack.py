@@ -1,6 +1,6 @@
-import keras
 import pytest
 
+from keras_attention.layers.layer_normalization import LayerNormalization
 from keras_attention.layers.token_embedding import TokenEmbedding
 from keras_attention.models.decoder import Decoder
 from keras_attention.models.encoder import Encoder
@@ -29,4 +29,4 @@ def test_a_stack_ends_with_a_norm_only_where_its_layers_begin_with_one():
     x = object()
     assert final_norm(False, "float32", "end")(x) is x
     norm = final_norm(True, "float32", "end")
-    assert isinstance(norm, keras.layers.LayerNormalization) and norm.epsilon == 1e-6
+    assert isinstance(norm, LayerNormalization) and norm.epsilon == 1e-6
