@@ -85,10 +85,10 @@ def shape(num_layers, d_model, d_ff, num_heads, **work):
 
 SHAPES = {
     "base": shape(
-        6, 512, 2048, 8, vocab_size=8000, batch_tokens=2048, steps=2, padded_batches=12
+        6, 512, 2048, 8, vocab_size=8000, batch_tokens=2048, steps=6, padded_batches=12
     ),
     "tiny": shape(
-        4, 128, 256, 4, vocab_size=10000, batch_tokens=4096, steps=8, padded_batches=40
+        4, 128, 256, 4, vocab_size=10000, batch_tokens=4096, steps=24, padded_batches=40
     ),
 }
 SMALL = shape(

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 import keras_attention as ka
+from keras_attention.text.untuned_data import untuned
 from training_peers import BETAS, EPSILON, LABEL_SMOOTHING, LEARNING_RATE
 
 # Dtype policy, and `jit_compile`, of each format.
@@ -17,7 +18,11 @@ SETTINGS = {
 
 
 class KerasTrainer:
-    """Compile a model, and fit it to the batches of a dataset."""
+    """Compile a model, and fit it to the batches of a dataset.
+
+    No thread of tf.data tunes it: a repetition is a few steps, and at its end it had to
+    wait for that thread, in time for up to 5 seconds, which is more than the steps take.
+    """
 
     def __init__(self, model, batches, jit_compile):
         model.compile(
@@ -26,7 +31,7 @@ class KerasTrainer:
             jit_compile=jit_compile,
         )
         self.model = model
-        self.batches = batches
+        self.batches = untuned(batches)
         self.parameters = model.count_params()
         self.steps = len(batches)
 
