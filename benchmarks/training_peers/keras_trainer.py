@@ -20,8 +20,8 @@ SETTINGS = {
 class KerasTrainer:
     """Compile a model, and fit it to the batches of a dataset.
 
-    No thread of tf.data tunes it: a repetition is a few steps, and at its end it had to
-    wait for that thread, in time for up to 5 seconds, which is more than the steps take.
+    Without tf.data's tuning thread: a repetition is a few steps, and `fit` waited at its
+    end until that thread woke, for a second and more.
     """
 
     def __init__(self, model, batches, jit_compile):

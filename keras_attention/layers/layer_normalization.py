@@ -1,4 +1,4 @@
-"""Layer normalisation, in an order that keeps all digits and trains fast."""
+"""Layer normalisation, in an order of computing that TensorFlow learns from fast."""
 
 import keras
 from keras import ops
@@ -11,9 +11,9 @@ class LayerNormalization(keras.layers.Layer):
         y = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta
 
     Computed in float32 at least, whatever the compute dtype, and in the order of the
-    formula. Keras multiplies out, x * (gamma / s) + (beta - mean * gamma / s): where the
-    mean is large that loses digits, in the end all of beta, and without XLA TensorFlow
-    takes twice as long for the gradient. On torch it is one kernel.
+    formula. Keras multiplies out, x * (gamma / s) + (beta - mean * gamma / s): without
+    XLA TensorFlow takes nearly twice as long to learn from that, and where the features
+    are large and all alike it loses beta. On torch it is Keras's, which is one kernel.
 
     Args:
         epsilon: Added to the variance, above 0.
