@@ -113,7 +113,7 @@ def read_lines(path):
     """The lines of a file, or the sentences of the articles that these are."""
     open_text = gzip.open if path.suffix == ".gz" else open
     with open_text(path, "rt", encoding="utf-8") as file:
-        lines = file.read().splitlines()
+        lines = [line.rstrip("\n") for line in file]
     if path.suffix == ".cor":
         return [part for line in lines for part in re.split(r"(?<=[.!?])\s", line)]
     return lines

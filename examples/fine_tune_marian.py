@@ -27,7 +27,7 @@ def main(arguments=None):
     options = parse_options(arguments)
     keras.utils.set_random_seed(options.seed)
     translator = load_marian(options.model)
-    sources, targets = read_pairs(options)
+    sources, targets = ka.read_sentence_pairs(options.source, options.target)
     held_out = slice(-options.held_out, None)
     valid = sources[held_out], targets[held_out]
     train = sources[: -options.held_out], targets[: -options.held_out]
@@ -75,17 +75,6 @@ def fine_tune(translator, train, valid, options):
 
 def bleu(translator, sources, targets):
     return sacrebleu.corpus_bleu(translator(sources), [targets]).score
-
-
-def read_pairs(options):
-    """Two files, or one of two columns -> source and target lines."""
-    lines = options.source.read_text(encoding="utf-8").splitlines()
-    if options.target is None:
-        return map(list, zip(*(line.split("\t")[:2] for line in lines)))
-    targets = options.target.read_text(encoding="utf-8").splitlines()
-    if len(targets) != len(lines):
-        raise SystemExit(f"{len(lines)} lines of source, but {len(targets)} of target")
-    return lines, targets
 
 
 def parse_options(arguments):

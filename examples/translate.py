@@ -109,13 +109,13 @@ def read_pairs(options):
 
 
 def hold_out(pairs, seed):
-    """Split off one sentence in twenty, at most 1,000, with all its translations.
+    """Split off one sentence in twenty, 1 to 1,000, with all its translations.
 
     A corpus may hold a sentence more than once: what is held out must not be learned.
     """
     sentences = sorted(set(pairs[0]))
     random.Random(seed).shuffle(sentences)
-    held_out = set(sentences[: min(1000, len(sentences) // 20)])
+    held_out = set(sentences[: min(1000, max(1, len(sentences) // 20))])
 
     def select(wanted):
         chosen = [pair for pair in zip(*pairs) if (pair[0] in held_out) == wanted]

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import difflib
 import importlib.metadata
+import io
 import os
 import re
 import sys
@@ -45,8 +46,8 @@ keras-attention COMMAND --help tells what a command takes, with examples.
 
 EXIT_CODES = """\
 Answers go to standard output, all else to standard error. Exit codes: 0 all is done;
-1 something went wrong on the way; 2 what was given can not be used, as one line says,
-and nothing was written; 130 stopped by Ctrl-C.
+1 something went wrong on the way; 2 what was given can not be used, as one line says;
+130 stopped by Ctrl-C.
 """
 
 FAILED, BAD_INPUT, INTERRUPTED, READER_GONE = 1, 2, 130, 141
@@ -65,6 +66,8 @@ def main(arguments=None):
     """Run a command line, and return its exit code."""
     options = parse(arguments)
     command, answers = COMMANDS[options.command], sys.stdout
+    if isinstance(answers, io.TextIOWrapper):
+        answers.reconfigure(encoding="utf-8")  # As text is read.
     try:
         with contextlib.redirect_stdout(sys.stderr), short_warnings(options):
             command.run(options, answers)
@@ -87,7 +90,8 @@ def parse(arguments):
     """Words -> options; files may also come behind options."""
     parser, commands = make_parsers()
     options, rest = parser.parse_known_args(arguments)
-    if rest and hasattr(options, "files") and not rest[0].startswith("-"):
+    are_files = not any(word.startswith("-") and word != "-" for word in rest)
+    if are_files and hasattr(options, "files"):
         options.files, rest = [*options.files, *rest], []
     if rest:
         command = commands[options.command]

@@ -24,7 +24,7 @@ from keras_attention_cli.settings_options import (
 )
 from keras_attention_cli.start import start_keras
 
-INTERRUPTED = "To go on: keras-attention train --out {out}"
+INTERRUPTED = "To go on: the same command."
 
 
 def add_options(parser):

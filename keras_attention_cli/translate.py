@@ -59,6 +59,8 @@ def run(options, answers):
     from keras_attention.runs.lines import lines_of
 
     require_positive("translate", buffer=options.buffer)
+    if options.n_best is not None:
+        require_positive("translate", n_best=options.n_best)
     lines = lines_of(options.files)
     translator = load(options)
     waiting = options.files in ([], ["-"]) and sys.stdin.isatty()

@@ -50,6 +50,7 @@ def add_options(parser):
     add("--trials", type=int, required=True, metavar="N", help="trials, at most")
     add(
         "--epochs",
+        dest="trial_epochs",
         type=int,
         default=5,
         metavar="N",
@@ -83,9 +84,7 @@ def add_options(parser):
 
 
 def run(options, answers):
-    values = settings_given(options, options.config)
-    values.pop("epochs", None)  # Those given are of a trial.
-    settings = TrainingSettings(**values)
+    settings = TrainingSettings(**settings_given(options, options.config))
 
     start_keras(options.debug)
     from keras_attention.runs.settings import TrainingSettings as Settings
@@ -95,7 +94,7 @@ def run(options, answers):
         Settings(**vars(settings)),
         options.out,
         max_trials=options.trials,
-        epochs=options.epochs,
+        epochs=options.trial_epochs,
         objective=options.objective,
         algorithm=options.algorithm,
         max_parameters=options.max_parameters,
@@ -114,6 +113,10 @@ def read_range(text):
     if not equals:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no range: give NAME=VALUES, such as d_model=64,128"
+        )
+    if name not in SEARCHED:
+        raise argparse.ArgumentTypeError(
+            f"{name!r} is nothing to search for: give one of {', '.join(SEARCHED)}"
         )
     if ":" in values:
         return name, tuple(map(read_value, values.split(":")))

@@ -74,10 +74,13 @@ def new_font_with_most(codes):
 
 
 def characters_of(font_path):
-    """The code points that a font can draw."""
+    """The code points that a font can draw; none if it has gone since it was listed."""
     from matplotlib import font_manager
 
-    return font_manager.get_font(font_path).get_charmap().keys()
+    try:
+        return font_manager.get_font(font_path).get_charmap().keys()
+    except FileNotFoundError:
+        return set()
 
 
 def describe(codes):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import pathlib
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -19,7 +20,8 @@ def lines_of(files: Sequence[str | os.PathLike]) -> Iterator[str]:
 
     Raises:
         FileNotFoundError: a file is missing; before any line is read.
-        ValueError: a file is empty, likewise; or a line is not valid UTF-8.
+        ValueError: a file, which is no pipe, is empty, likewise; or a line is not
+            valid UTF-8.
     """
     files = list(files) or [STANDARD_INPUT]
     for path in files:
@@ -35,8 +37,16 @@ def lines_from(path):
     return read_lines(path)
 
 
+def is_pipe(path):
+    """Whether a path is there and is no regular file, such as `<(zcat text.gz)`."""
+    path = pathlib.Path(path)
+    return path.exists() and not path.is_file()
+
+
 def require_lines(path):
-    """Raise unless a file is there and has a line."""
+    """Raise unless a file is there and has a line; a pipe is left for later."""
+    if is_pipe(path):  # Its lines can be read once only.
+        return
     if next(read_lines(path), None) is None:
         raise ValueError(
             f"lines_of: got 0 lines in {path}, but there must be at least one to "

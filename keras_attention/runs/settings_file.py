@@ -22,7 +22,7 @@ def read_settings(path, fields):
     """
     path = pathlib.Path(path)
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"read_settings: got {path}, but there is no such file. Check the path."

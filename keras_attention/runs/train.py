@@ -140,7 +140,18 @@ def complete(settings, saved=None):
     machine = {"dtype": choose_fast_road().dtype_policy}
     settings = where_open(settings, {"update_tokens": settings.batch_tokens, **machine})
     SearchSettings(**search_settings(settings))  # Better refused now than at the end.
+    require_best(settings)
     return settings
+
+
+def require_best(settings):
+    """Raise ValueError if no epoch would ever be the best one."""
+    if settings.keep == "best" and settings.bleu_every > settings.epochs:
+        raise ValueError(
+            f"train_translator: got keep='best' and bleu_every={settings.bleu_every}, "
+            f"but training ends after epochs={settings.epochs}, before any BLEU is "
+            f"measured. Lower bleu_every, or leave keep='last'."
+        )
 
 
 def defaults(kind):

@@ -111,7 +111,8 @@ def tune_translator(
 
 def write_result(result, settings, folder):
     """Put what was found into files."""
-    best = {"update_tokens": None, **result.best_settings}
+    # As each trial had it: an update a batch, and projections without biases.
+    best = {"update_tokens": None, "use_bias": False, **result.best_settings}
     with replaced_file(folder / BEST) as aside:
         write_settings(aside, dataclasses.replace(settings, **best), FIELDS)
     with replaced_file(folder / TABLE) as aside:

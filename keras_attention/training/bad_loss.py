@@ -62,7 +62,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch + 1
         self._steps_before = steps_done(self.model.optimizer)
-        self._steps, self._mean = 0, 0.0
+        self._weight, self._mean = 0, 0.0
         self._is_empty = True
         bad = first_bad_variable(self.model.variables)
         if bad is not None:
@@ -76,7 +76,8 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._is_empty = False
         if logs and "loss" in logs:
-            self._new_means.append((batch + 1, logs["loss"]))
+            weight = weight_of_mean(self.model, batch + 1)
+            self._new_means.append((batch + 1, weight, logs["loss"]))
 
     def on_train_batch_begin(self, batch, logs=None):
         self._look()
@@ -104,15 +105,15 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def _look(self):
         """Judge the means that came in since the last time."""
         new = [self._new_means.popleft() for _ in range(len(self._new_means))]
-        for steps, mean in sorted(new):
+        for steps, weight, mean in sorted(new):
             if not math.isfinite(mean):
                 raise self._bad_loss(steps, mean)
             if mean == 0 and not self._warned_of_zero:
                 self._warn_of_zero(steps)
             # What the steps since the last mean must have had, to move it so far.
-            moved = steps * mean - self._steps * self._mean
-            self._losses.append(moved / (steps - self._steps))
-            self._steps, self._mean = steps, mean
+            moved = weight * mean - self._weight * self._mean
+            self._losses.append(moved / (weight - self._weight))
+            self._weight, self._mean = weight, mean
 
     def _bad_loss(self, steps, mean):
         model = self.model
@@ -138,7 +139,20 @@ class StopOnBadLoss(keras.callbacks.Callback):
         )
 
 
+def weight_of_mean(model, steps):
+    """Of how much the loss that `fit` logs is the mean: of rows, as Keras weighs it.
+
+    On JAX, where Keras puts them into variables at the end of an epoch only, of steps,
+    as if all had the same number of rows.
+    """
+    if keras.backend.backend() == "jax":
+        return steps
+    loss = next(metric for metric in model.metrics if metric.name == "loss")
+    return float(ops.convert_to_numpy(loss.count))
+
+
 def steps_done(optimizer):
     """Batches that an optimizer has seen, several of which may make one update."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     batches = getattr(optimizer, "gradient_accumulation_steps", None) or 1
     return int(ops.convert_to_numpy(optimizer.iterations)) * batches

@@ -43,6 +43,9 @@ class ResumableTraining(keras.callbacks.Callback):
     the other callbacks are done; so they may run again, but are never left out. A
     state is as large as weights and optimizer: with Adam, 12 bytes a weight.
 
+    Keras's `SwapEMAWeights(swap_on_epoch=True)` ends a training with the averages alone,
+    so more epochs, asked for later, go on from these.
+
     Ctrl-C and SIGTERM save a state when the step at hand, or the validation, is done,
     and then work as they would have. A second one works at once.
 
@@ -105,7 +108,11 @@ class ResumableTraining(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if self.model.history is not self._history:
             raise self._other_arguments("other callbacks")
-        if not self._is_restored:  # A second fit starts from the file, too.
+        saved = self._saved
+        is_end = bool(saved) and saved.epoch > 0 and saved.batch == 0
+        is_swapped = is_end and swap_averages(self._callbacks)
+        # A second fit starts from the file, too.
+        if is_swapped or not self._is_restored:
             self._restore()
         self._is_restored = False
         self._place = self._saved or Place(length=self._data.length)
@@ -299,6 +306,22 @@ def without_numbers(description):
         return None
     name, shape, dtype = description
     return re.sub(r"_\d+", "", name), shape, dtype
+
+
+def swap_averages(callbacks):
+    """Tell Keras's SwapEMAWeights that the averages are in the model.
+
+    After an epoch it may swap weights and averages, and the next epoch swaps them back;
+    but a new one does not know of it. It learns by swapping.
+
+    Returns:
+        Whether it did, so that the weights must be restored once more.
+    """
+    kind = keras.callbacks.SwapEMAWeights
+    swapping = [one for one in callbacks if isinstance(one, kind) and one.swap_on_epoch]
+    for callback in swapping:
+        callback.on_epoch_end(-1)  # Of no epoch: in the last one it would do more.
+    return bool(swapping)
 
 
 def build_metrics(model, batch):

@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 import pytest
 
-from keras_attention_cli.main import COMMANDS, main
+from keras_attention_cli.main import COMMANDS, main, parse
 from keras_attention_cli.settings_options import FIELDS
 from keras_attention_cli.tune import SEARCHED
 
@@ -309,6 +309,8 @@ def test_what_the_model_looks_at_is_drawn(run, tmp_path, capsys):
         ("translate {run} {corpus}/empty", "got 0 lines"),
         ("translate {run} {words} --beam-size 0", "beam_size=0"),
         ("translate {run} {words} --buffer 0", "buffer=0"),
+        ("translate {run} {words} --n-best 0", "n_best=0"),
+        ("translate {run} a --scores b --bogus", "unrecognized arguments: b --bogus"),
         ("evaluate {new} --source {words} --target {words}", "no such folder"),
         ("evaluate {run} --source {words} --target {corpus}/short", "40 lines.*1 in"),
         ("evaluate {run}", "neither a MODEL with --source"),
@@ -343,9 +345,12 @@ def test_what_the_model_looks_at_is_drawn(run, tmp_path, capsys):
         ("tune --out {new} --trials 2 --source {words} --range d_ff", "NAME=VALUES"),
         ("tune --out {new} --trials 2 --source {words} --range d_ff=a", "'a' is no"),
         (
-            "tune --out {new} --trials 2 --source {words} --target {words} "
-            "--vocab-size 30 --model-type char --range d_modle=8",
-            "d_modle",
+            "tune --out {new} --trials 2 --source {words} --range d_modle=8",
+            "'d_modle' is nothing to search for: give one of num_layers",
+        ),
+        (
+            "tune --out {new} --trials 2 --source {words} --range max_trials=3",
+            "'max_trials' is nothing to search for",
         ),
     ],
 )
@@ -431,8 +436,24 @@ def test_ctrl_c_leaves_a_state_and_says_how_to_go_on(corpus, tmp_path):
     assert process.returncode == 130
     assert (folder / "state").exists()
     last = err.splitlines()[-1]
-    assert last.endswith(f"To go on: keras-attention train --out {folder}")
+    assert last.endswith("To go on: the same command.")
     assert "Traceback" not in err
+
+
+def test_answers_are_utf_8_whatever_the_terminal_has(monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    monkeypatch.setitem(
+        COMMANDS, "info", types.SimpleNamespace(**vars(COMMANDS["info"]))
+    )
+    COMMANDS["info"].run = lambda options, answers: print("개", file=answers)
+    assert main(["info", "x"]) == 0
+    assert printed.getvalue().decode("utf-8") == "개\n"
+
+
+@pytest.mark.parametrize("files", [["-"], ["a", "-", "b"]])
+def test_files_may_come_behind_options(files):
+    assert parse(["translate", "m", "--scores", *files]).files == files
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(run, corpus):

@@ -63,6 +63,14 @@ def test_a_file_that_is_no_font_is_passed_over(offer, monkeypatch):
         assert fonts_for("Bird", ["개"]) == [OWN]
 
 
+def test_a_font_that_has_gone_since_it_was_listed_is_passed_over(monkeypatch):
+    gone = font_manager.FontEntry(fname="/nowhere/gone.ttf", name="gone")
+    listed = [gone, *font_manager.fontManager.ttflist]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", listed)
+    with pytest.warns(UserWarning, match="no installed font"):
+        assert fonts_for("Bird", ["\uf8f0"]) == [OWN]
+
+
 def test_without_such_a_font_it_is_said_which_to_install():
     # A private character, which no font has.
     message = r"Bird: got .*U\+F8F0.*no installed font.*fonts-noto-cjk.*fonts-nanum"

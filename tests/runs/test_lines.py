@@ -2,7 +2,9 @@
 
 import gzip
 import io
+import os
 import sys
+import threading
 import types
 
 import pytest
@@ -50,3 +52,13 @@ def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "a").touch()
     with pytest.raises(ValueError, match="got 0 lines in .*a, but"):
         lines_of([tmp_path / "a"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_loses_no_line(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("1\n2\n",))
+    writer.start()
+    assert list(lines_of([pipe])) == ["1", "2"]
+    writer.join()

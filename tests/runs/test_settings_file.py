@@ -48,6 +48,12 @@ def test_a_name_that_there_is_not_is_refused(tmp_path, text, message):
         read(tmp_path, text)
 
 
+def test_a_byte_order_mark_is_no_setting(tmp_path):
+    path = tmp_path / "settings.toml"
+    path.write_text("[training]\nepochs = 3\n", encoding="utf-8-sig")
+    assert read_settings(path, FIELDS) == {"epochs": 3}
+
+
 def test_another_encoding_is_refused(tmp_path):
     (tmp_path / "s.toml").write_bytes("[data]\nsource = 'ü'\n".encode("latin-1"))
     with pytest.raises(ValueError, match="can not be read as TOML"):

@@ -147,6 +147,7 @@ def test_what_was_saved_is_chosen_again_before_what_fits_this_machine():
     [
         ({"source": "nowhere"}, "nowhere"),
         ({"num_heads": 3}, "num_heads=3"),
+        ({"keep": "best", "bleu_every": 3}, "epochs=2, before any BLEU is measured"),
         ({"valid_source": "{source}", "valid_target": "nowhere"}, "nowhere"),
     ],
     ids=str,

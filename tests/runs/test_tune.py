@@ -1,5 +1,7 @@
 """A search leaves the best settings, a table and a plot, and goes on."""
 
+import dataclasses
+
 import pytest
 
 from keras_attention.runs.run_folder import FIELDS
@@ -26,12 +28,15 @@ RANGES = {
 
 def test_a_search_leaves_what_train_takes(settings, tmp_path, monkeypatch):
     options = {"epochs": 1, "objective": "val_bleu", "verbose": 0, **RANGES}
+    settings = dataclasses.replace(settings, use_bias=True)
     result = tune_translator(settings, tmp_path / "a", max_trials=2, **options)
     assert len(result.rows) == 2
     best = TrainingSettings(**read_settings(tmp_path / "a" / "best.toml", FIELDS))
     for name, value in result.best_settings.items():
         assert getattr(best, name) == value
     assert best.source == settings.source
+    assert best.use_bias is False  # whatever was asked for, as in the trials
+    assert best.epochs == 2  # of the settings, and not of a trial
     assert result.rows[0].trial in (tmp_path / "a" / "trials.txt").read_text()
     assert (tmp_path / "a" / "trials.png").exists()
 

@@ -23,6 +23,18 @@ class EachStep(keras.callbacks.Callback):
         pass
 
 
+class Spoil(keras.callbacks.Callback):
+    """Makes the weights NaN after so many updates."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.after = after
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.optimizer.iterations) == self.after:
+            self.model.trainable_variables[0].assign([[NAN]])
+
+
 def model(**settings):
     inputs = keras.Input((1,))
     model = keras.Model(inputs, keras.layers.Dense(1, name="dense")(inputs))
@@ -78,6 +90,27 @@ def test_it_says_what_was_before():
         fit([2, 3, 0.5, 2, 1, NAN], EachStep())
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="Keras on JAX does not tell of rows"
+)
+def test_a_loss_is_that_of_its_step_however_many_rows_it_has():
+    rows_and_losses = [(400, 5), (8, 50), (400, 5), (8, 2), (4, NAN)]
+
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return len(rows_and_losses)
+
+        def __getitem__(self, index):
+            count, loss = rows_and_losses[index]
+            return np.ones((count, 1)), np.full((count, 1), loss, "float32")
+
+    message = "last finite loss 2, lowest of the last 4 steps 2,"
+    with pytest.raises(FloatingPointError, match=message):
+        model().fit(
+            Batches(), shuffle=False, callbacks=[StopOnBadLoss(), EachStep()], verbose=0
+        )
+
+
 def test_a_bad_first_step_has_nothing_before_it():
     message = "last finite loss none, lowest of the last 0 steps none"
     with pytest.raises(FloatingPointError, match=message):
@@ -85,19 +118,21 @@ def test_a_bad_first_step_has_nothing_before_it():
 
 
 def test_it_counts_the_steps_of_all_epochs():
-    class Spoil(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if int(self.model.optimizer.iterations) == 5:
-                self.model.trainable_variables[0].assign([[NAN]])
-
     with pytest.raises(FloatingPointError, match="loss=nan at step 6, in epoch 2"):
-        fit([1, 1, 1], Spoil(), epochs=3)
+        fit([1, 1, 1], Spoil(after=5), epochs=3)
 
 
 def test_batches_are_counted_where_several_make_a_step():
     optimizer = keras.optimizers.SGD(0.01, gradient_accumulation_steps=2)
     with pytest.raises(FloatingPointError, match="loss=nan at step 4, in epoch 1"):
         fit([1, 1, 1, NAN], optimizer=optimizer)
+
+
+def test_batches_are_counted_where_the_loss_is_scaled_too():
+    inner = keras.optimizers.SGD(0.01, gradient_accumulation_steps=2)
+    optimizer = keras.optimizers.LossScaleOptimizer(inner)
+    with pytest.raises(FloatingPointError, match="loss=nan at step 7, in epoch 2"):
+        fit([1, 1, 1, 1], Spoil(after=3), epochs=2, optimizer=optimizer)
 
 
 def test_it_tells_an_explosion():

@@ -216,6 +216,20 @@ def test_it_holds_for_other_settings(path, settings):
     require_same(trained, uninterrupted(**settings))
 
 
+@pytest.mark.parametrize("step", [STEPS + 4, 2 * STEPS + 1])
+def test_swapped_averages_are_swapped_back(path, step):
+    def averaging():
+        return small_model(use_ema=True, ema_momentum=0.9)
+
+    def swap():
+        return keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
+
+    whole, history = fit(path.with_name("whole"), swap(), model=averaging())
+    with pytest.raises(Crash):
+        fit(path, swap(), crash_at("on_train_batch_end", step), model=averaging())
+    require_same(fit(path, swap(), model=averaging()), (values(whole), history))
+
+
 def test_after_the_last_epoch_the_same_command_trains_no_more(path, capsys):
     fit(path)
     counter = StepCounter()
