@@ -129,7 +129,7 @@ def require_lengths(max_length, min_length):
     """Raise ValueError unless each source leaves room between minimum and maximum."""
     for name, length in (("max_length", max_length), ("min_length", min_length)):
         pair = ratio_and_offset(length)
-        if len(pair) != 2 or not all(is_number(value) for value in pair):
+        if len(pair) != 2 or not (is_number(pair[0]) and isinstance(pair[1], int)):
             raise ValueError(
                 f"SearchSettings: got {name}={length!r}, but a length is a number of "
                 f"tokens, or a pair (a, b): a times the source's tokens, and b more. "

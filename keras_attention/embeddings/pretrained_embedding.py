@@ -92,7 +92,7 @@ class Coverage:
         from_subwords: Words with a vector made of their character n-grams.
         at_random: Words whose vector was drawn.
         token_share: Share of the text's tokens whose word is found or made of its
-            n-grams, in [0, 1]; None if no counts were given.
+            n-grams, in [0, 1]; None if no words were counted.
     """
 
     found: tuple
@@ -129,10 +129,10 @@ def measure_coverage(origins, counts):
     words = collections.defaultdict(list)
     for word, origin in origins.items():
         words[origin].append(word)
-    share = None
-    if counts is not None:
+    share, total = None, sum((counts or {}).values())
+    if total:
         covered = words["found"] + words["from_subwords"]
-        share = sum(counts.get(word, 0) for word in covered) / sum(counts.values())
+        share = sum(counts.get(word, 0) for word in covered) / total
     kinds = ("found", "from_subwords", "at_random")
     return Coverage(*(tuple(words[kind]) for kind in kinds), token_share=share)
 

@@ -55,12 +55,12 @@ def join_word(fields, d_model, where):
     spaces = fields[1 : len(fields) - d_model]
     if not d_model or len(fields) <= d_model or any(map(is_number, spaces)):
         found = sum(map(is_number, fields[1:]))
-        needed = d_model or "at least one"
+        needed = f"{d_model}, as in the lines before" if d_model else "at least one"
         raise ValueError(
             f"{OWNER}: got {found} numbers in {where}, but there must be a word and "
-            f"{needed}, as in the lines before. Correct the line or remove it."
+            f"{needed}, with spaces between them. Correct the line or remove it."
         )
-    return b" ".join(fields[: len(spaces) + 1])
+    return b" ".join(fields[: len(spaces) + 1]).rstrip(b" ")
 
 
 def parse(fields, where):

@@ -84,10 +84,13 @@ class SentenceGraph:
         """How likely the model finds given translations.
 
         Returns:
-            {"scores": (B,), "log_probs": (B,)}, as a search would give them for these.
+            {"scores": (B,), "log_probs": (B,)}, as a search would give them for these;
+            -inf where a text has no token.
         """
+        pieces = self.pieces(text)
         target_ids = with_end(self.target_tokenizer.tokenize(target))  # (B, T)
-        return self.score_ids(with_end(self.pieces(text)), target_ids)
+        found = self.score_ids(with_end(pieces), target_ids)
+        return emptied(found, pieces.row_lengths())
 
     def attention(self, text):
         """The best translation of each text, and where it looks.
@@ -96,10 +99,16 @@ class SentenceGraph:
             {"text": (B,), "source_pieces": (B, S), "target_pieces": (B, T), strings,
             "" behind the end; "attention": (B, T, S), float32: for each piece of the
             target, what it looks at in the source, the mean of all layers and heads}.
+            Of a text without any token all is "" and 0.
         """
-        found = self.align_ids(with_end(self.pieces(text)))
+        pieces = self.pieces(text)
+        found = self.align_ids(with_end(pieces))
         weights = tf.reduce_mean(found.pop("maps"), axis=(1, 2))
-        return {**found, "attention": weights}
+        lengths = pieces.row_lengths()
+        return {
+            **emptied(found, lengths),
+            **emptied({"attention": weights}, lengths, number=0.0),
+        }
 
     def best_texts(self, source_ids):
         """Ids (B, S) -> the best translations (B,)."""
@@ -268,14 +277,19 @@ class SentenceGraph:
 def in_order(found, longest_first, lengths):
     """Put results (B, ...) back into the order of the texts; empty texts stay empty."""
     places = tf.argsort(longest_first)
+    found = tf.nest.map_structure(lambda values: tf.gather(values, places), found)
+    return emptied(found, lengths)
 
-    def put(values):
-        values = tf.gather(values, places)
-        empty = "" if values.dtype == tf.string else -math.inf
+
+def emptied(found, lengths, number=-math.inf):
+    """Results (B, ...) of texts, but "" and a number for those of no token."""
+
+    def of_real_texts(values):
+        empty = "" if values.dtype == tf.string else number
         has_tokens = tf.reshape(lengths > 0, [-1] + [1] * (len(values.shape) - 1))
         return tf.where(has_tokens, values, tf.constant(empty, values.dtype))
 
-    return tf.nest.map_structure(put, found)
+    return tf.nest.map_structure(of_real_texts, found)
 
 
 def with_end(pieces):
@@ -287,5 +301,5 @@ def with_end(pieces):
 def teacher_forced(source_ids, target_ids):
     """The model's inputs for given translations (B, T): shifted right, START first."""
     start = tf.fill((tf.shape(target_ids)[0], 1), START)
-    shifted = tf.concat([start, target_ids[:, :-1]], axis=1)
+    shifted = tf.concat([start, target_ids], axis=1)[:, :-1]
     return {"source_ids": source_ids, "target_ids": shifted}

@@ -203,7 +203,7 @@ class TextGenerator(TextFunctions):
         """Ids of texts (B, T) -> `Scores`, of which a score is the mean of a token."""
         labels = with_end(tf.RaggedTensor.from_tensor(ids, padding=PAD))
         starts = tf.fill((tf.shape(labels)[0], 1), START)
-        logits = self.model(tf.concat([starts, labels[:, :-1]], axis=1))
+        logits = self.model(tf.concat([starts, labels], axis=1)[:, :-1])
         # By its length, which is the penalty ((0 + length) / (0 + 1)) ** 1.
         return score(self.model.forbid(logits), labels, 1.0, 0.0)
 

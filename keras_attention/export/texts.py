@@ -8,6 +8,7 @@ def require_texts(texts, owner):
             f"{owner}: got one {type(texts).__name__}, but a list of them is needed, "
             f"as many are answered at once. Put it into a list: [text]."
         )
+    texts = list(texts)
     for index, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(

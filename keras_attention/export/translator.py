@@ -126,6 +126,9 @@ class Translator:
         self.target_tokenizer = target_tokenizer
         self.max_source_length = max_source_length
         self._graph = self.graph(model, batch_size=64)
+        # Caches of its own, which end with it.
+        self._several = functools.cache(self._make_several)
+        self._drawn = functools.lru_cache(maxsize=8)(self._make_drawn)
 
     def graph(self, model, batch_size):
         """What this translator does, with that model, as functions for a graph."""
@@ -446,12 +449,10 @@ class Translator:
 
         return graph_function(translate, IDS, IDS)
 
-    @functools.cache  # noqa: B019 (few numbers, and the translator lives as long)
-    def _several(self, n):
+    def _make_several(self, n):
         return graph_function(lambda ids: self._graph.n_best_texts(ids, n), IDS)
 
-    @functools.lru_cache(maxsize=8)  # noqa: B019
-    def _drawn(self, temperature, top_k, top_p, seed):
+    def _make_drawn(self, temperature, top_k, top_p, seed):
         def draw(source_ids):
             start_ids, options = self._graph.options(source_ids)
             memory, _ = options.pop("memory"), options.pop("drop_done")

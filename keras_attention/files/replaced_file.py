@@ -21,10 +21,11 @@ def replaced_file(path):
     the same folder on the same machine.
 
     Args:
-        path: Where the file is to be. Missing parents are made.
+        path: Where the file is to be. Missing parents are made; a link stays, and what
+            it leads to is replaced.
 
     Yields:
-        A `pathlib.Path` with the name of `path`, where nothing is yet.
+        A `pathlib.Path` with the name of `path`, links followed, where nothing is yet.
 
     Raises:
         FileNotFoundError: If the block wrote no file.
@@ -35,7 +36,7 @@ def replaced_file(path):
         with replaced_file("best.weights.h5") as aside:
             model.save_weights(aside)
     """
-    path = pathlib.Path(os.path.abspath(path))
+    name, path = pathlib.Path(path).name, pathlib.Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path.parent)
     folder = path.with_name(
@@ -44,7 +45,7 @@ def replaced_file(path):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
-        aside = folder / path.name
+        aside = folder / name
         yield aside
         flush_file(aside)
         aside.replace(path)

@@ -19,14 +19,15 @@ def replaced_folder(owner, path, names):
 
     Args:
         owner: Who writes, for the error message.
-        path: Where the folder is to be. Missing parents are made.
+        path: Where the folder is to be. Missing parents are made; a link stays, and
+            what it leads to is replaced.
         names: Of all that a folder of this kind may hold. One with other things in it
             is not ours to replace.
 
     Raises:
         FileExistsError: If `path` is a file, or a folder that holds something else.
     """
-    path = pathlib.Path(os.path.abspath(path))
+    path = pathlib.Path(os.path.realpath(path))
     require_replaceable(owner, path, names)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")

@@ -163,7 +163,7 @@ class Folder:
         folder = pathlib.Path(folder)
         config = read_config(folder)
         tokenizer = WordPieceTokenizer.load(
-            folder / VOCABULARY_FILE, lowercase=is_uncased(folder)
+            folder / VOCABULARY_FILE, **letter_settings(folder)
         )
         require_fitting_vocabulary(folder, tokenizer, config)
         path = find_tensor_file(OWNER, folder)
@@ -226,12 +226,14 @@ def read_config(folder):
     return {"hidden_dropout_prob": 0.1, **config}
 
 
-def is_uncased(folder):
-    """Whether the tokenizer makes letters small."""
+def letter_settings(folder):
+    """What the tokenizer makes of letters: small ones, and without accents."""
     path = folder / "tokenizer_config.json"
-    if not path.exists():
-        return True
-    return json.loads(path.read_text(encoding="utf-8")).get("do_lower_case", True)
+    config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {
+        "lowercase": config.get("do_lower_case", True),
+        "strip_accents": config.get("strip_accents"),
+    }
 
 
 def plain_names(tensors):

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.dense import Dense
 from keras_attention.layers.highway import Highway
+from keras_attention.layers.look_up import look_up
 from keras_attention.layers.requirements import require_positive, require_rank
 from keras_attention.layers.token_embedding import require_ids_in_vocabulary
 from keras_attention.special_tokens import PAD
@@ -95,6 +96,7 @@ class CharacterEmbedding(keras.layers.Layer):
             name="table",
             shape=(self.num_characters, self.character_dim),
             initializer=keras.initializers.RandomUniform(-1, 1),
+            autocast=False,
         )
         for convolution in self.convolutions:
             convolution.build((None, None, self.character_dim))
@@ -120,7 +122,7 @@ class CharacterEmbedding(keras.layers.Layer):
         longest = max(width for width, _ in self.filters)
         words = ops.pad(words, ((0, 0), (0, max(0, longest - words.shape[-1]))))
         real = ops.not_equal(words, PAD)  # (B * T, C)
-        x = ops.cast(ops.take(self.table, words, axis=0), self.compute_dtype)
+        x = ops.cast(look_up(self.table, words), self.compute_dtype)
         x = ops.where(real[..., None], x, 0)  # (B * T, C, E)
         values = []
         for (width, _), convolution in zip(self.filters, self.convolutions):

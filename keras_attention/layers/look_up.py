@@ -11,7 +11,9 @@ def look_up(table, ids):
     needs the square of their sum.
 
     Args:
-        table: (V, D), float.
+        table: (V, D), float. Of a layer in half precision a weight made with
+            `autocast=False`, and the rows are cast: the gradient of a row is the sum
+            over all ids that name it, which in bfloat16 stops growing at 256 of them.
         ids: Int, of any shape.
 
     Returns:

@@ -47,6 +47,7 @@ class SegmentEncoding(keras.layers.Layer):
             name="table",
             shape=(self.num_segments, x_shape[-1]),
             initializer=keras.initializers.RandomNormal(stddev=0.02),
+            autocast=False,
         )
 
     def call(self, x, segment_ids):

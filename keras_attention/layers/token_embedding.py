@@ -62,6 +62,7 @@ class TokenEmbedding(keras.layers.Layer):
             name="embeddings",
             shape=(self.vocab_size, self.d_model),
             initializer=keras.initializers.RandomNormal(stddev=self.d_model**-0.5),
+            autocast=False,
         )
         if self.use_bias:
             self.bias = self.add_weight(
@@ -75,10 +76,9 @@ class TokenEmbedding(keras.layers.Layer):
 
     def call(self, ids, project=False):
         if project:
-            logits = ops.matmul(ids, ops.transpose(self.embeddings))  # (B, T, V)
+            matrix = ops.cast(self.embeddings, self.compute_dtype)
+            logits = ops.matmul(ids, ops.transpose(matrix))  # (B, T, V)
             return logits + self.bias if self.use_bias else logits
-        # The rows are looked up in the weights' dtype and cast afterwards, as far
-        # fewer numbers are looked up than the matrix holds.
         vectors = look_up(self.embeddings, ids)  # (B, T, D)
         vectors = ops.cast(vectors, self.compute_dtype)
         return vectors * math.sqrt(self.d_model) if self.scaled else vectors

@@ -3,6 +3,7 @@
 import keras
 
 from keras_attention.models.bert import Bert
+from keras_attention.models.configured_model import freeze, frozen_layers
 
 
 class BertHead(keras.Model):
@@ -29,12 +30,15 @@ class BertHead(keras.Model):
 
     def get_config(self):
         bert = keras.saving.serialize_keras_object(self.bert)
-        return {"bert": bert, **self.head_config, "name": self.name}
+        frozen = frozen_layers(self)
+        return {"bert": bert, **self.head_config, "name": self.name, "frozen": frozen}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         bert = keras.saving.deserialize_keras_object(config["bert"], custom_objects)
-        return cls(**{**config, "bert": bert})
+        arguments = {**config, "bert": bert}
+        frozen = arguments.pop("frozen", [])
+        return freeze(cls(**arguments), frozen)
 
 
 def require_bert(owner, bert):

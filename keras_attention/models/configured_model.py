@@ -12,8 +12,26 @@ class ConfiguredModel(keras.Model):
 
     def get_config(self):
         policy = keras.dtype_policies.serialize(self.dtype_policy)
-        return {**self.config, "dtype": policy, "name": self.name}
+        frozen = frozen_layers(self)
+        return {**self.config, "dtype": policy, "name": self.name, "frozen": frozen}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(**config)
+        arguments = dict(config)
+        frozen = arguments.pop("frozen", [])
+        return freeze(cls(**arguments), frozen)
+
+
+def frozen_layers(model):
+    """Names of the layers of a model that are not trained."""
+    return [layer.name for layer in model.layers if not layer.trainable]
+
+
+def freeze(model, names):
+    """Return a model whose layers of these names are not trained; it neither, if all."""
+    for layer in model.layers:
+        if layer.name in names:
+            layer.trainable = False
+    if len(frozen_layers(model)) == len(model.layers):
+        model.trainable = False
+    return model

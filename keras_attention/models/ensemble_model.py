@@ -28,8 +28,8 @@ class Ensemble(SequenceToSequence):
         {"source_ids": (B, S), "target_ids": (B, T)}, int32, as for the members.
 
     Outputs:
-        (B, T, V) log probabilities, float32; below -10,000 for tokens that a member
-        never proposes.
+        (B, T, V) log probabilities, float32; below -10,000 for tokens that no member
+        ever proposes.
 
     Attributes:
         members: The same, as a list.

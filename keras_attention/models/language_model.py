@@ -1,5 +1,7 @@
 """Token ids (B, T) -> logits (B, T, V) of the token that follows each."""
 
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -194,7 +196,7 @@ class LanguageModel(ConfiguredModel):
         ...     next_logits, start_ids, max_length=9, cache=cache, constraints=[begin]
         ... ).ids
         """
-        if isinstance(max_length, int):
+        if isinstance(max_length, numbers.Integral):
             longest = self.config["max_length"]
             require_within_table(self.name, max_length - 1, longest)
         start_ids = ops.full((rows,), START, dtype="int32")  # (B,)

@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -13,6 +14,17 @@ from keras_attention.text.tokenizer import SubwordTokenizer, load_sentencepiece
 
 MODEL_FILE = "sentencepiece.model"
 VOCABULARY_FILE = "vocabulary.json"
+
+# What comes of a damaged file: of zipfile all but the last two.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    KeyError,
+    ValueError,
+)
 
 # What sentencepiece writes for a space.
 SPACE = "\u2581"
@@ -93,7 +105,9 @@ class MarianTokenizer(tf.Module):
             with zipfile.ZipFile(path) as file:
                 vocabulary = json.loads(file.read(VOCABULARY_FILE))
                 return cls(file.read(MODEL_FILE), vocabulary)
-        except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        except FileNotFoundError:
+            raise
+        except DAMAGED as error:
             raise ValueError(
                 f"MarianTokenizer.load: got the file {path}, but it can not be read "
                 f"({type(error).__name__}: {error}). Save the tokenizer again."

@@ -56,7 +56,8 @@ class RaggedIds:
         if hasattr(rows, "row_splits"):
             return cls(np.asarray(rows.values), np.asarray(rows.row_splits))
         try:
-            lengths = [len(row) for row in rows]
+            sequences = list(rows)
+            lengths = [len(row) for row in sequences]
         except TypeError as error:
             raise TypeError(
                 f"RaggedIds: got a {type(rows).__name__} whose items are no sequences "
@@ -64,7 +65,7 @@ class RaggedIds:
                 "sentence in a list."
             ) from error
         # Of no id at all, NumPy would make floats.
-        filled = [np.atleast_1d(row) for row in rows if len(row)]
+        filled = [np.atleast_1d(row) for row in sequences if len(row)]
         values = np.concatenate(filled) if filled else np.zeros(0, np.int32)
         return cls(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
 

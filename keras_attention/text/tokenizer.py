@@ -51,7 +51,8 @@ class SubwordTokenizer(tf.Module):
 
     Any string gets an answer. Runs of spaces count as one, and spaces at the ends as
     none; "▁" (U+2581) counts as a space. Characters not in the vocabulary and invalid
-    UTF-8 become `UNKNOWN`, one for a whole run of them. With "nfkc", newline and tab
+    UTF-8 become `UNKNOWN`, one for a whole run of them; or each byte that is invalid
+    becomes U+FFFD, where that is in the vocabulary. With "nfkc", newline and tab
     are characters like any other; with "nmt_nfkc" they are spaces.
 
     Args:
@@ -444,7 +445,8 @@ def _string_vector(strings) -> tf.Tensor:
 def _id_matrix(ids) -> tf.Tensor:
     """Ids, dense, ragged or nested lists -> dense (B, T), filled up with PAD."""
     if isinstance(ids, (list, tuple)):
-        ids = tf.ragged.constant(ids, ragged_rank=1)
+        dtype = None if any(map(len, ids)) else tf.int64  # No id has no dtype.
+        ids = tf.ragged.constant(ids, ragged_rank=1, dtype=dtype)
     if isinstance(ids, tf.RaggedTensor):
         ids = ids.to_tensor(PAD)
     ids = tf.convert_to_tensor(ids)

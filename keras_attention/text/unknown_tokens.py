@@ -61,7 +61,7 @@ def most_unknown(lines: Sequence[str], tokenize: Callable, number: int) -> list[
     else:
         parts = collections.Counter("".join("".join(line) for line in words))
     ordered = [part for part, _ in parts.most_common()]
-    ids = tokenize(ordered)
+    ids = tokenize(ordered) if ordered else []
     return [part for part, row in zip(ordered, ids) if UNKNOWN in row][:number]
 
 

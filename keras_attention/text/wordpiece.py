@@ -26,18 +26,20 @@ class WordPieceTokenizer(tf.Module):
         vocabulary: V pieces in the order of their ids; those that go on with a word
             begin with "##". "[PAD]" is the first one, and "[UNK]", "[CLS]", "[SEP]" and
             "[MASK]" are among them.
-        lowercase: Make letters small and take accents away first, as the pieces of
-            "uncased" models want it.
+        lowercase: Make letters small first, as the pieces of "uncased" models want it.
+        strip_accents: Whether accents are taken away then, too, and Hangul into letters
+            apart, as in BERT's own models; many models of Korean leave them. None: as
+            `lowercase`.
 
     Attributes:
-        vocabulary, lowercase: The same.
+        vocabulary, lowercase, strip_accents: The same.
         vocab_size: V.
         cls_id, sep_id, mask_id: Ids of these special tokens.
         special_ids: Of all five.
 
     Raises:
         ValueError: A special token is missing, "[PAD]" is not the first piece, or a
-            piece is there twice.
+            piece is there twice; or accents are to go, but capital letters to stay.
         ImportError: tensorflow-text is not installed.
 
     Source:
@@ -53,12 +55,23 @@ class WordPieceTokenizer(tf.Module):
         [[2, 5, 6, 7, 3], [2, 5, 3, 0, 0]]
     """
 
-    def __init__(self, vocabulary: Sequence[str], lowercase: bool = True):
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+    ):
         super().__init__()
         vocabulary = list(vocabulary)
         _require_vocabulary(vocabulary)
         self.vocabulary = vocabulary
         self.lowercase = lowercase
+        self.strip_accents = lowercase if strip_accents is None else strip_accents
+        if self.strip_accents and not lowercase:
+            raise ValueError(
+                "WordPieceTokenizer: got strip_accents=True and lowercase=False, but "
+                "accents are taken away from small letters only. Change one of them."
+            )
         self.vocab_size = len(vocabulary)
         self.special_ids = tuple(map(vocabulary.index, SPECIAL))
         _, self._unknown_id, self.cls_id, self.sep_id, self.mask_id = self.special_ids
@@ -66,7 +79,7 @@ class WordPieceTokenizer(tf.Module):
             vocabulary,
             token_out_type=tf.int32,
             unknown_token=UNKNOWN,
-            lower_case_nfd_strip_accents=lowercase,
+            lower_case_nfd_strip_accents=self.strip_accents,
         )
 
     @classmethod
@@ -114,7 +127,12 @@ class WordPieceTokenizer(tf.Module):
         return cls(vocabulary, lowercase)
 
     @classmethod
-    def load(cls, path: str | os.PathLike, lowercase: bool = True):
+    def load(
+        cls,
+        path: str | os.PathLike,
+        lowercase: bool = True,
+        strip_accents: bool | None = None,
+    ):
         """Read a vocabulary: BERT's vocab.txt, a piece a line.
 
         Raises:
@@ -135,7 +153,8 @@ class WordPieceTokenizer(tf.Module):
                 f"Download it again."
             ) from error
         lines = lines[:-1] if lines[-1] == "" else lines
-        return cls([line.removesuffix("\r") for line in lines], lowercase)
+        pieces = [line.removesuffix("\r") for line in lines]
+        return cls(pieces, lowercase, strip_accents)
 
     def save(self, path: str | os.PathLike):
         """Write what `load` reads; a failure leaves what was there before."""
@@ -146,6 +165,8 @@ class WordPieceTokenizer(tf.Module):
     def tokenize(self, strings) -> tf.RaggedTensor:
         """Sentences (B,) -> ids (B, None), int32, without special tokens."""
         strings = tf.convert_to_tensor(strings, dtype=tf.string)
+        if self.lowercase and not self.strip_accents:
+            strings = tf.strings.lower(strings, encoding="utf-8")
         return self._tokenizer.tokenize(strings).merge_dims(1, -1)
 
     def pack(self, ids: tf.RaggedTensor, max_length: int) -> tf.Tensor:

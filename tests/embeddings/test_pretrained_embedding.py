@@ -7,6 +7,7 @@ from keras_attention.embeddings.gensim_models import keyed_vectors
 from keras_attention.embeddings.loading import load_word_vectors
 from keras_attention.embeddings.pretrained_embedding import (
     Coverage,
+    measure_coverage,
     pretrained_embedding,
 )
 
@@ -168,3 +169,7 @@ def test_the_report_names_the_first_of_many(vectors):
 def test_a_vocabulary_that_does_not_fit_is_refused(vectors, vocabulary, error, message):
     with pytest.raises(error, match=f"pretrained_embedding: {message}"):
         pretrained_embedding(vectors, vocabulary)
+
+
+def test_of_no_counts_there_is_no_share():
+    assert measure_coverage({"dog": "found"}, {}).token_share is None

@@ -68,3 +68,8 @@ def test_a_header_of_another_width_is_refused():
 def test_invalid_words_are_kept_escaped_if_asked_for():
     words, _ = read(b"c\xe9t 3 4\n", errors="backslashreplace")
     assert words == ["c\\xe9t"]
+
+
+def test_two_spaces_are_no_part_of_a_word():
+    words, vectors = read(b"1 2\ndog  0.5 1.5\n", header=True)
+    assert words == ["dog"] and vectors.tolist() == [[0.5, 1.5]]

@@ -167,3 +167,22 @@ def test_a_coverage_penalty_changes_what_wins():
     best = covered.n_best(texts[:1], 1)[0][0]
     scored = covered.score(texts[:1], [best.text])
     assert best.score < scored.scores[0]  # the penalty comes on top
+
+
+def test_no_text_has_no_score(graph):
+    nothing = tf.constant([], tf.string)
+    found = tf.function(graph.score)(nothing, nothing)
+    assert found["scores"].shape == found["log_probs"].shape == (0,)
+
+
+def test_a_text_without_a_token_has_no_score_and_looks_at_nothing(graph, translator):
+    texts = tf.constant(["keras", "", " "])
+    scores = graph.score(texts, tf.constant(["abc", "abc", ""]))["scores"].numpy()
+    expected = translator.score(["keras", "", " "], ["abc", "abc", ""]).scores
+    np.testing.assert_allclose(scores, expected, rtol=1e-5)
+    assert scores[1:].tolist() == [-np.inf, -np.inf]
+    found = graph.attention(texts)
+    assert words(found["text"])[1:] == ["", ""]
+    assert set(words(found["source_pieces"][1:])) == {""}
+    assert not found["attention"][1:].numpy().any()
+    np.testing.assert_allclose(found["attention"][0, 0].numpy().sum(), 1, rtol=1e-5)

@@ -145,6 +145,11 @@ def test_the_export_scores_and_takes_no_text_at_all(generator, exported):
         signatures["greedy"](text=tf.constant(["a" * 9]))
 
 
+def test_the_export_scores_no_texts(exported):
+    score = tf.saved_model.load(exported).signatures["score"]
+    assert score(text=tf.constant([], tf.string))["scores"].shape == (0,)
+
+
 def test_half_the_bits_are_enough(tokenizer):
     texts = make(tokenizer, dtype="mixed_bfloat16")(PROMPTS)
     assert [text[: len(p)] for text, p in zip(texts, PROMPTS)] == PROMPTS

@@ -8,7 +8,7 @@ from keras_attention.export.texts import as_text, require_texts
 TEXTS = ["개가 달린다", "", "a\0b", "🙂"]
 
 
-@pytest.mark.parametrize("kind", [list, tuple, np.array])
+@pytest.mark.parametrize("kind", [list, tuple, np.array, iter])
 def test_texts_come_back_as_they_were(kind):
     assert [as_text(text) for text in require_texts(kind(TEXTS), "Reader")] == TEXTS
 

@@ -1,9 +1,11 @@
 """Sentences in, sentences out: in Python, saved and loaded, exported and served."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 
 import keras
 import numpy as np
@@ -487,3 +489,13 @@ def test_another_backend_is_refused_with_the_way_out():
     )
     assert "Translator: got the backend 'jax'" in process.stderr
     assert "KERAS_BACKEND=tensorflow" in process.stderr
+
+
+def test_a_translator_that_is_gone_leaves_no_model_behind():
+    translator = random_translator()
+    translator.n_best(["abc"])
+    translator.sample(["abc"], seed=1)
+    model = weakref.ref(translator.model)
+    del translator
+    gc.collect()
+    assert model() is None

@@ -198,3 +198,14 @@ def test_the_file_may_be_read_by_whom_the_umask_lets(tmp_path):
     mask = os.umask(0)
     os.umask(mask)
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o666 & ~mask
+
+
+def test_behind_a_link_the_file_that_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real")
+    with replaced_file(tmp_path / "link.txt") as aside:
+        assert aside.name == "link.txt"
+        aside.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.txt", "real"]

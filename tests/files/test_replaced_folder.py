@@ -100,3 +100,15 @@ def test_an_empty_folder_is_taken(tmp_path):
     (tmp_path / "1").mkdir()
     write(tmp_path / "1", "new")
     assert (tmp_path / "1" / "marker").read_text() == "new"
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["there", "dangling"])
+def test_behind_a_link_the_folder_that_it_leads_to_is_replaced(tmp_path, is_there):
+    (tmp_path / "1").symlink_to(tmp_path / "real")
+    if is_there:
+        write(tmp_path / "real", "old")
+    for text in ("new", "newer"):
+        write(tmp_path / "1", text)
+        assert (tmp_path / "1").is_symlink()
+        assert (tmp_path / "real" / "marker").read_text() == text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "real"]

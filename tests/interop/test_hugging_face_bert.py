@@ -208,6 +208,8 @@ def test_a_file_cut_short_is_refused(folder):
 def test_a_cased_model_keeps_its_case(folder):
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     assert load_bert(folder)[1].pieces("Dog dog") == ["[UNK]", "dog"]
+    (folder / "tokenizer_config.json").write_text('{"strip_accents": false}')
+    assert load_bert(folder)[1].pieces("Dog dög") == ["dog", "[UNK]"]
     shutil.rmtree(folder)
 
 

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from references import highway, numpy, randomize
@@ -95,3 +96,16 @@ def test_another_number_of_axes_is_refused():
     layer = CharacterEmbedding(D, FILTERS, name="letters")
     with pytest.raises(ValueError, match=r"letters: got ids of shape \(2, 5\)"):
         layer(np.ones((2, 5), "int32"))
+
+
+def test_adam_squares_the_sum_of_the_gradients_of_a_character():
+    ids = np.array([[[5, 6, 5], [5, 5, 7]]], "int32")
+    layer = CharacterEmbedding(4, filters=[[1, 3]], num_highways=0, character_dim=2)
+    inputs = keras.Input(ids.shape[1:], dtype="int32")
+    model = keras.Model(inputs, layer(inputs))
+    adam = keras.optimizers.Adam(0.01, beta_1=0.9, beta_2=0.99)
+    model.compile(adam, "mse", jit_compile=False)
+    model.fit(ids, np.ones((1, 2, 4)), verbose=0)
+    first, second = [numpy(m) for m in adam.variables if m.shape == layer.table.shape]
+    assert np.abs(first[5]).max() > 0
+    np.testing.assert_allclose(second, 0.01 * (first / 0.1) ** 2, rtol=1e-4, atol=1e-12)

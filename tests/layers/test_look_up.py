@@ -50,3 +50,30 @@ def test_adam_squares_the_sum_of_the_gradients_of_a_row(name, eager):
     np.testing.assert_allclose(first, 0.1 * gradient, atol=1e-7)
     np.testing.assert_allclose(second, 0.01 * gradient**2, rtol=1e-4, atol=1e-9)
     assert second[5].min() > 0  # looked up four times
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", ["tokens", "segments"])
+def test_in_half_precision_a_frequent_row_gets_the_whole_sum(name, policy):
+    """bfloat16 holds whole numbers up to 256: from there on, adding 1 adds nothing."""
+    often = 2048
+    ids = np.full((1, often), 3, "int32")
+    layer, inputs = {
+        "tokens": (ka.TokenEmbedding(V, D, scaled=False, dtype=policy), [ids]),
+        "segments": (
+            ka.SegmentEncoding(V, dtype=policy),
+            [np.zeros((1, often, D), "float32"), ids],
+        ),
+    }[name]
+    symbolic = [keras.Input(x.shape[1:], dtype=x.dtype) for x in inputs]
+    model = keras.Model(symbolic, layer(*symbolic))
+    before = numpy(layer.weights[0])
+    # The gradient of each vector is 1 / B, and B is 1.
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        loss=lambda y_true, y_pred: ops.sum(y_true * ops.cast(y_pred, "float32")),
+        jit_compile=False,
+        auto_scale_loss=False,
+    )
+    model.fit(inputs, np.ones((1, often, D)), batch_size=1, verbose=0)
+    np.testing.assert_allclose((before - numpy(layer.weights[0]))[3], often, rtol=1e-3)

@@ -73,3 +73,12 @@ def test_what_is_no_choice_is_refused():
         BertClassifier(None, ["good", "bad"])
     with pytest.raises(ValueError, match="rate"):
         make(dropout_rate=1.5)
+
+
+def test_a_bert_that_is_not_trained_stays_so(tmp_path):
+    classifier = make()
+    classifier.bert.trainable = False
+    classifier.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert not again.bert.trainable
+    assert len(again.trainable_variables) == len(classifier.trainable_variables) == 4

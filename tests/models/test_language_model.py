@@ -175,7 +175,7 @@ def test_more_tokens_than_positions_are_refused():
     with pytest.raises(ValueError, match="17 positions, but the table .*max_length=16"):
         gpt(token_ids(length=17))
     with pytest.raises(ValueError, match="17 positions, but the table .*max_length=16"):
-        gpt.start_search(B, max_length=18)
+        gpt.start_search(B, max_length=np.int64(18))
     gpt.start_search(B, max_length=17)  # END is not read
 
 

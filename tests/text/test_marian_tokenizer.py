@@ -117,6 +117,23 @@ def test_a_file_cut_short_is_refused(tokenizer, tmp_path):
         MarianTokenizer.load(path)
 
 
+def test_a_file_with_a_wrong_byte_anywhere_is_refused_or_read(tokenizer, tmp_path):
+    path = tmp_path / "one.model"
+    tokenizer.save(path)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(40, len(whole), len(whole) // 50):
+        path.write_bytes(
+            whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+        )
+        try:
+            MarianTokenizer.load(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+    assert refused > 10
+
+
 def test_a_piece_that_is_there_twice_is_refused(trained):
     message = "got the piece 'a' 2 times in a vocabulary of 2"
     with pytest.raises(ValueError, match=message):

@@ -25,6 +25,10 @@ def test_rows_may_be_arrays_or_one_array():
     assert lists_of(RaggedIds.of(np.array([[5, 6], [7, 8]]))) == [[5, 6], [7, 8]]
 
 
+def test_rows_may_come_one_by_one():
+    assert [list(row) for row in RaggedIds.of(iter([[5, 6], [7]]))] == [[5, 6], [7]]
+
+
 def test_what_has_values_and_splits_is_taken_as_it_is():
     ragged = types.SimpleNamespace(values=[5, 6, 7], row_splits=[0, 2, 2, 3])
     assert lists_of(RaggedIds.of(ragged)) == [[5, 6], [], [7]]

@@ -305,6 +305,11 @@ def test_an_id_outside_the_vocabulary_stops_a_graph(letters):
         list(dataset)
 
 
+@pytest.mark.parametrize("ids", [[], [[]], [[], []]])
+def test_no_ids_are_empty_sentences(letters, ids):
+    assert letters.detokenize(ids).numpy().tolist() == [b""] * len(ids)
+
+
 def test_an_id_after_the_end_does_not_matter(letters):
     assert letters.detokenize([[END, 99999]]).numpy().tolist() == [b""]
 

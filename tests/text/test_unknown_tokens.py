@@ -59,3 +59,11 @@ def test_a_tokenizer_of_words_is_asked_for_words():
 
     lines = ["yes perhaps", "never perhaps no"]
     assert most_unknown(lines, words, number=5) == ["perhaps", "never"]
+
+
+def test_where_no_character_is_to_be_seen_none_is_named():
+    def tokenize(lines):
+        assert lines, "TensorFlow joins no empty list of results"
+        return RaggedIds.of([[UNKNOWN] for _ in lines])
+
+    assert most_unknown(["", "\t"], tokenize, 3) == []

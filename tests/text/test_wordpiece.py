@@ -169,3 +169,17 @@ def test_without_tensorflow_text_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_text", None)
     with pytest.raises(ImportError, match="pip install tensorflow-text"):
         WordPieceTokenizer(PIECES)
+
+
+def test_small_letters_may_keep_their_accents():
+    pieces = [*SPECIAL, "schön", "schon", "한국"]
+    keeping = WordPieceTokenizer(pieces, strip_accents=False)
+    assert keeping.pieces("SCHÖN schon 한국") == ["schön", "schon", "한국"]
+    assert WordPieceTokenizer(pieces).pieces("SCHÖN") == ["schon"]
+    assert keeping.tokenize([b"\xff", ""]).row_lengths().numpy().tolist()[1] == 0
+
+
+def test_accents_go_from_small_letters_only():
+    message = "got strip_accents=True and lowercase=False, but accents"
+    with pytest.raises(ValueError, match=message):
+        WordPieceTokenizer(SPECIAL, lowercase=False, strip_accents=True)
