@@ -40,6 +40,11 @@ def unpack(stored):
     return tf.cast(integers, scale.dtype) * scale
 
 
+def format_of(compute_dtype):
+    """The format for a model that computes so; float16, which is none, is float32."""
+    return compute_dtype if compute_dtype in COMPUTE_DTYPES else "float32"
+
+
 def require_numeric_format(numeric_format):
     """Raise ValueError unless an export can have this format."""
     if numeric_format not in COMPUTE_DTYPES:

@@ -20,7 +20,10 @@ from keras_attention.export.graph_function import (
     graph_function,
     require_tensorflow,
 )
-from keras_attention.export.numeric_format import require_numeric_format
+from keras_attention.export.numeric_format import (
+    format_of,
+    require_numeric_format,
+)
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.texts import as_text, require_texts
 from keras_attention.export.warm_up import write_warm_up_requests
@@ -372,7 +375,8 @@ class Translator:
                 such as "saved_models/en-de/1".
             dtype: "float32"; "bfloat16", faster and half as large, on processors that
                 have it; "int8", a quarter, with weights of eight bits that are
-                computed with in bfloat16. None for what the model computes in.
+                computed with in bfloat16. None for what the model computes in, or
+                "float32" where that is float16.
             batch_size: Sentences that are translated at once, of those in a request.
             warm_up: Texts that TensorFlow Serving translates before it answers anyone,
                 so that nobody waits for its first, slow, steps.
@@ -383,7 +387,7 @@ class Translator:
                 is not installed.
             ValueError: For another dtype, or a batch size below 1.
         """
-        dtype = self.model.compute_dtype if dtype is None else dtype
+        dtype = format_of(self.model.compute_dtype) if dtype is None else dtype
         require_numeric_format(dtype)
         require_positive("Translator.export", batch_size=batch_size)
         with replaced_folder("Translator.export", folder, EXPORTED) as aside:

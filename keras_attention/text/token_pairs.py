@@ -66,8 +66,8 @@ def require_parallel(sources, targets, names: tuple[str, str], owner: str):
         )
     if len(sources) == 0:
         raise ValueError(
-            f"{owner}: got 0 {names[0]} and 0 {names[1]}, but needs at least one pair. "
-            "Check what was read."
+            f"{owner}: got 0 {' and 0 '.join(dict.fromkeys(names))}, but needs at least "
+            "one of each. Check what was read."
         )
 
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from keras_attention.export.numeric_format import (
     COMPUTE_DTYPES,
+    format_of,
     pack,
     require_numeric_format,
     unpack,
@@ -56,6 +57,14 @@ def test_variables_are_unpacked_like_constants(numeric_format):
     np.testing.assert_array_equal(
         tf.cast(unpack(variables), "float32"), tf.cast(unpack(stored), "float32")
     )
+
+
+@pytest.mark.parametrize(
+    "compute_dtype, expected",
+    [("float32", "float32"), ("bfloat16", "bfloat16"), ("float16", "float32")],
+)
+def test_a_model_is_stored_as_it_computes_or_better(compute_dtype, expected):
+    assert format_of(compute_dtype) == expected
 
 
 def test_another_format_is_refused_and_the_known_ones_named():
