@@ -29,7 +29,9 @@ class StopOnBadLoss(keras.callbacks.Callback):
 
     It looks at the loss that `fit` logs, the mean over the epoch so far, when the next
     step begins. On JAX, where steps may run ahead of their losses, that may be some
-    steps later; the error tells the step that was bad.
+    steps later; the error tells the step that was bad. The losses of single steps are
+    worked out from that mean as if all batches had the same number of rows, by which
+    Keras weighs them: where they differ, these losses are about right.
 
     Args:
         batches: The training data, which are looked through for the cause when the loss
@@ -62,7 +64,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch + 1
         self._steps_before = steps_done(self.model.optimizer)
-        self._weight, self._mean = 0, 0.0
+        self._steps, self._mean = 0, 0.0
         self._is_empty = True
         bad = first_bad_variable(self.model.variables)
         if bad is not None:
@@ -76,8 +78,7 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._is_empty = False
         if logs and "loss" in logs:
-            weight = weight_of_mean(self.model, batch + 1)
-            self._new_means.append((batch + 1, weight, logs["loss"]))
+            self._new_means.append((batch + 1, logs["loss"]))
 
     def on_train_batch_begin(self, batch, logs=None):
         self._look()
@@ -105,21 +106,21 @@ class StopOnBadLoss(keras.callbacks.Callback):
     def _look(self):
         """Judge the means that came in since the last time."""
         new = [self._new_means.popleft() for _ in range(len(self._new_means))]
-        for steps, weight, mean in sorted(new):
+        for steps, mean in sorted(new):
             if not math.isfinite(mean):
                 raise self._bad_loss(steps, mean)
             if mean == 0 and not self._warned_of_zero:
                 self._warn_of_zero(steps)
             # What the steps since the last mean must have had, to move it so far.
-            moved = weight * mean - self._weight * self._mean
-            self._losses.append(moved / (weight - self._weight))
-            self._weight, self._mean = weight, mean
+            moved = steps * mean - self._steps * self._mean
+            self._losses.append(moved / (steps - self._steps))
+            self._steps, self._mean = steps, mean
 
     def _bad_loss(self, steps, mean):
         model = self.model
         losses = list(self._losses)
         rate = float(ops.convert_to_numpy(model.optimizer.learning_rate))
-        last = f"{losses[-1]:.4g}" if losses else "none"
+        last = f"about {losses[-1]:.4g}" if losses else "none"
         lowest = f"{min(losses):.4g}" if losses else "none"
         cause = likely_cause(Evidence(model, losses, rate, self.batches))
         return FloatingPointError(
@@ -137,18 +138,6 @@ class StopOnBadLoss(keras.callbacks.Callback):
             f"to predict but padding, or nothing is left to learn. Look at the labels.",
             stacklevel=2,
         )
-
-
-def weight_of_mean(model, steps):
-    """Of how much the loss that `fit` logs is the mean: of rows, as Keras weighs it.
-
-    On JAX, where Keras puts them into variables at the end of an epoch only, of steps,
-    as if all had the same number of rows.
-    """
-    if keras.backend.backend() == "jax":
-        return steps
-    loss = next(metric for metric in model.metrics if metric.name == "loss")
-    return float(ops.convert_to_numpy(loss.count))
 
 
 def steps_done(optimizer):

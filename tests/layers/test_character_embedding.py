@@ -99,8 +99,9 @@ def test_another_number_of_axes_is_refused():
 
 
 def test_adam_squares_the_sum_of_the_gradients_of_a_character():
+    keras.utils.set_random_seed(0)
     ids = np.array([[[5, 6, 5], [5, 5, 7]]], "int32")
-    layer = CharacterEmbedding(4, filters=[[1, 3]], num_highways=0, character_dim=2)
+    layer = CharacterEmbedding(4, filters=[[1, 16]], num_highways=0, character_dim=2)
     inputs = keras.Input(ids.shape[1:], dtype="int32")
     model = keras.Model(inputs, layer(inputs))
     adam = keras.optimizers.Adam(0.01, beta_1=0.9, beta_2=0.99)
