@@ -25,7 +25,7 @@ def replaced_file(path):
             it leads to is replaced.
 
     Yields:
-        A `pathlib.Path` with the name of `path`, links followed, where nothing is yet.
+        A `pathlib.Path` with the name of `path`, where nothing is yet.
 
     Raises:
         FileNotFoundError: If the block wrote no file.

@@ -38,9 +38,9 @@ def lines_from(path):
 
 
 def is_pipe(path):
-    """Whether a path is there and is no regular file, such as `<(zcat text.gz)`."""
+    """Whether what is read from a path is gone then: `<(zcat text.gz)`, a terminal."""
     path = pathlib.Path(path)
-    return path.exists() and not path.is_file()
+    return path.is_fifo() or path.is_char_device()
 
 
 def require_lines(path):
