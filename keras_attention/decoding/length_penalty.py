@@ -38,8 +38,8 @@ def require_growing_penalty(length_penalty, length_offset=5.0):
         raise ValueError(
             f"beam_search: got length_penalty={length_penalty}, but below 0 it would "
             "favour short sentences even more than their log probability does, and "
-            "no score would tell when to stop, and without end all scores are the "
-            "same. Use a number of 0 or more; 0 does not normalise."
+            "no score would tell when to stop, and infinity makes all scores the "
+            "same. Use 0 or more; 0 does not normalise."
         )
     if not 0 <= length_offset < math.inf:
         raise ValueError(

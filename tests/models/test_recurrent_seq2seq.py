@@ -209,9 +209,9 @@ def test_the_number_of_parameters_is_that_of_the_equations(options, expected):
     assert parameters(made(**options)) == expected
 
 
-def test_the_config_lists_exactly_the_arguments():
+def test_the_config_lists_the_arguments_and_what_is_frozen():
     arguments = set(inspect.signature(ka.RecurrentSeq2Seq).parameters) - {"kwargs"}
-    assert set(made().get_config()) == arguments
+    assert set(made().get_config()) == arguments | {"frozen"}
 
 
 @every_variant
