@@ -17,13 +17,13 @@ Only these answers go to standard output; all else goes to standard error.
 import argparse
 import contextlib
 import pathlib
-import random
 import sys
 
 import keras
 import sacrebleu
 
 import keras_attention as ka
+from keras_attention.runs.held_out import hold_out
 
 
 def main():
@@ -106,22 +106,6 @@ def read_pairs(options):
     else:
         pairs, valid = hold_out(pairs, options.seed)
     return (pairs[::-1], valid[::-1]) if options.swap else (pairs, valid)
-
-
-def hold_out(pairs, seed):
-    """Split off one sentence in twenty, 1 to 1,000, with all its translations.
-
-    A corpus may hold a sentence more than once: what is held out must not be learned.
-    """
-    sentences = sorted(set(pairs[0]))
-    random.Random(seed).shuffle(sentences)
-    held_out = set(sentences[: min(1000, max(1, len(sentences) // 20))])
-
-    def select(wanted):
-        chosen = [pair for pair in zip(*pairs) if (pair[0] in held_out) == wanted]
-        return tuple(map(list, zip(*chosen)))
-
-    return select(False), select(True)
 
 
 def build(options, tokenizer):

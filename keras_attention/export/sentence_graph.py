@@ -103,12 +103,8 @@ class SentenceGraph:
         """
         pieces = self.pieces(text)
         found = self.align_ids(with_end(pieces))
-        weights = tf.reduce_mean(found.pop("maps"), axis=(1, 2))
-        lengths = pieces.row_lengths()
-        return {
-            **emptied(found, lengths),
-            **emptied({"attention": weights}, lengths, number=0.0),
-        }
+        found["attention"] = tf.reduce_mean(found.pop("maps"), axis=(1, 2))
+        return emptied(found, pieces.row_lengths(), number=0.0)
 
     def best_texts(self, source_ids):
         """Ids (B, S) -> the best translations (B,)."""

@@ -20,10 +20,7 @@ from keras_attention.export.graph_function import (
     graph_function,
     require_tensorflow,
 )
-from keras_attention.export.numeric_format import (
-    format_of,
-    require_numeric_format,
-)
+from keras_attention.export.numeric_format import format_of, require_numeric_format
 from keras_attention.export.sentence_graph import SentenceGraph, with_end
 from keras_attention.export.texts import as_text, require_texts
 from keras_attention.export.warm_up import write_warm_up_requests

@@ -7,7 +7,8 @@ class ConfiguredModel(keras.Model):
     """A functional Keras model that is saved by its arguments, and not by its graph.
 
     Models of this kind keep the arguments of their constructor in `config`, all but
-    `dtype` and `name`, and their `dtype_policy`.
+    `dtype` and `name`, and their `dtype_policy`. Saved with them is which of their
+    layers are not trained, but not which parts of such a layer.
     """
 
     def get_config(self):

@@ -4,7 +4,7 @@ import random
 
 
 def hold_out(pairs, seed):
-    """Split off one sentence in twenty, at most 1,000, with all its translations.
+    """Split off one sentence in twenty, 1 to 1,000, with all its translations.
 
     A corpus may hold a sentence more than once; what is held out is not learned from.
 

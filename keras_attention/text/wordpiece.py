@@ -27,9 +27,9 @@ class WordPieceTokenizer(tf.Module):
             begin with "##". "[PAD]" is the first one, and "[UNK]", "[CLS]", "[SEP]" and
             "[MASK]" are among them.
         lowercase: Make letters small first, as the pieces of "uncased" models want it.
-        strip_accents: Whether accents are taken away then, too, and Hangul into letters
-            apart, as in BERT's own models; many models of Korean leave them. None: as
-            `lowercase`.
+        strip_accents: Whether accents are taken away then, too, and syllables of Hangul
+            into their letters, as in BERT's own models; others have whole syllables in
+            their vocabulary. None: as `lowercase`.
 
     Attributes:
         vocabulary, lowercase, strip_accents: The same.

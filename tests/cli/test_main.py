@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from keras_attention_cli.main import COMMANDS, main, parse
-from keras_attention_cli.settings_options import FIELDS
+from keras_attention_cli.settings_options import FIELDS, settings_given
 from keras_attention_cli.tune import SEARCHED
 
 pytestmark = pytest.mark.tensorflow
@@ -449,6 +449,15 @@ def test_answers_are_utf_8_whatever_the_terminal_has(monkeypatch):
     COMMANDS["info"].run = lambda options, answers: print("개", file=answers)
     assert main(["info", "x"]) == 0
     assert printed.getvalue().decode("utf-8") == "개\n"
+
+
+def test_the_epochs_of_a_trial_are_not_those_of_the_settings(tmp_path):
+    config = tmp_path / "settings.toml"
+    config.write_text("[training]\nepochs = 12\n")
+    search = ["tune", "--out", "x", "--trials", "1", "--epochs", "3"]
+    options = parse([*search, "--config", str(config)])
+    assert options.trial_epochs == 3
+    assert settings_given(options, options.config)["epochs"] == 12
 
 
 @pytest.mark.parametrize("files", [["-"], ["a", "-", "b"]])

@@ -54,6 +54,11 @@ def test_an_empty_file_is_refused(tmp_path):
         lines_of([tmp_path / "a"])
 
 
+def test_a_folder_is_refused_before_any_line_is_read(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        lines_of([tmp_path])
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_loses_no_line(tmp_path):
     pipe = tmp_path / "pipe"
