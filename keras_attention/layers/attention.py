@@ -83,7 +83,8 @@ def attention_context(query, key, value, attention_mask=None, dropout=None):
 
     This is the place that decides between the definition and the fused operation of
     the backend, which never writes the weights to memory: fused where that is faster,
-    and where no weights are to be dropped, which the fused one cannot do.
+    where no weights are to be dropped, which the fused one cannot do, and where it can
+    be differentiated.
 
     Args:
         query, key, value, attention_mask: As for `scaled_dot_product_attention`.
@@ -92,7 +93,8 @@ def attention_context(query, key, value, attention_mask=None, dropout=None):
     Returns:
         context (B, N, T, H).
     """
-    if dropout is None and fused_is_faster():
+    differentiable = fused_has_gradients(query, key, attention_mask)
+    if dropout is None and fused_is_faster() and differentiable:
         return fused_attention(query, key, value, attention_mask)
     context, _ = scaled_dot_product_attention(
         query, key, value, attention_mask, dropout
@@ -108,6 +110,17 @@ def fused_is_faster():
     """
     allowed = keras.config.is_flash_attention_enabled() is not False  # None is auto
     return allowed and keras.backend.backend() != "tensorflow" and bool(accelerators())
+
+
+def fused_has_gradients(query, key, attention_mask):
+    """Whether the fused operation can be trained through, with these lengths.
+
+    On JAX that of cuDNN has no gradients under a mask where the number of queries or
+    of keys is odd. Keras does not ask for that: it would fail in the backward pass.
+    """
+    if attention_mask is None or keras.backend.backend() != "jax":
+        return True
+    return query.shape[-2] % 2 == 0 and key.shape[-2] % 2 == 0
 
 
 def fused_attention(query, key, value, attention_mask=None):
