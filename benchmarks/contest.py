@@ -48,17 +48,21 @@ class Contest:
         threads: Cores that each may use.
         patience: Seconds to wait, all in all, for moments when nothing else runs.
         logs: Folder for what the processes print.
+        backend: Keras's, for all of them.
 
     Attributes:
         skipped: {competitor: reason} of those that take no part.
     """
 
-    def __init__(self, competitors, worker, threads, patience, logs):
+    def __init__(
+        self, competitors, worker, threads, patience, logs, backend="tensorflow"
+    ):
         self.competitors = competitors
         self.worker = worker
         self.threads = threads
         self.patience = patience
         self.logs = logs
+        self.backend = backend
         self.processes = {}
         self.skipped = {}
 
@@ -80,7 +84,12 @@ class Contest:
             process.wait()
 
     def prepare(self, program, name, **request):
-        """Let a process of its own write what all are to work on."""
+        """Let a process of its own write what all are to work on, by the CPU."""
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": self.backend,
+            "JAX_PLATFORMS": "cpu",
+        }
         log_path = self.logs / f"{pathlib.Path(program).stem}-{name}.log"
         with open(log_path, "w") as log:
             done = subprocess.run(
@@ -88,6 +97,7 @@ class Contest:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 check=False,
+                env=environment,
             )
         if done.returncode:
             raise SystemExit(f"{program} failed:\n{log_path.read_text()[-2000:]}")
@@ -192,7 +202,9 @@ class Contest:
         environment = {
             "TF_CPP_MIN_LOG_LEVEL": "2",
             **os.environ,
-            "KERAS_BACKEND": "tensorflow",
+            "KERAS_BACKEND": self.backend,
+            # JAX would take three quarters of a GPU for itself.
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
             # An empty one: who compiles is to do so in each run.
             "TORCHINDUCTOR_CACHE_DIR": tempfile.mkdtemp(dir=self.logs),
         }

@@ -18,6 +18,7 @@ PACKAGES = (
     "tensorflow-text",
     "keras",
     "keras-hub",
+    "jax",
     "torch",
     "transformers",
     "ctranslate2",

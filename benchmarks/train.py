@@ -41,7 +41,7 @@ from report import (
     write_record,
 )
 from training_case import TrainingCase
-from training_peers import PEERS
+from training_peers import CPU_PEERS
 
 HERE = pathlib.Path(__file__).parent
 CORPUS = "multi30k/tok/train.lc.norm.tok"
@@ -125,13 +125,13 @@ def parse_options():
         default=list(WORKLOADS),
         help="which to run; default: all four",
     )
-    add_contest_options(parser, PEERS, rounds=5, budget=900)
+    add_contest_options(parser, CPU_PEERS, rounds=5, budget=900)
     options = parser.parse_args()
     options.shapes = SHAPES
     if options.quick:
         options.shapes = dict.fromkeys(SHAPES, SMALL)
         options.rounds = min(options.rounds, 2)
-    options.competitors = list(choose(options, PEERS, parser))
+    options.competitors = list(choose(options, CPU_PEERS, parser))
     return options
 
 
@@ -209,8 +209,9 @@ def describe(case):
         f"vocabulary {config['vocab_size']:,}"
     )
     if case.pairs is None:
-        rows = config["batch_tokens"] // LENGTH
-        return f"{model}; a step is {rows} random pairs of {LENGTH}+{LENGTH} tokens"
+        length = config["longest"]
+        rows = config["batch_tokens"] // length
+        return f"{model}; a step is {rows} random pairs of {length}+{length} tokens"
     return (
         f"{model}; a pass is {len(case.pairs[0]):,} pairs with {config['tokens']:,} "
         f"tokens, in batches of {config['batch_tokens']:,} a side; the longest "

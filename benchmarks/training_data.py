@@ -7,18 +7,15 @@ one to write to, and the rest is what that function takes.
 """
 
 import json
-import os
 import pathlib
 import sys
-
-os.environ["KERAS_BACKEND"] = "tensorflow"
 
 import keras
 import numpy as np
 from case import END, START
 from training_case import TrainingCase, write_case, write_config
 from training_peers import LABEL_SMOOTHING
-from training_peers.ours import build_model
+from training_peers.our_model import build_model
 
 import keras_attention as ka
 
@@ -101,7 +98,7 @@ def add_check(case):
     source_ids, target_ids, labels = case.checked_batch
     logits = model({"source_ids": source_ids, "target_ids": target_ids})
     loss = float(ka.MaskedCrossentropy(LABEL_SMOOTHING)(labels, logits))
-    weights = {weight.path: weight.numpy() for weight in model.weights}
+    weights = {w.path: keras.ops.convert_to_numpy(w) for w in model.weights}
     np.savez(case.folder / "weights.npz", **weights)
     write_config(case.folder, {**case.config, "checked_loss": loss})
 

@@ -4,7 +4,6 @@ import gc
 import time
 
 import training_peers
-from memory import peak_mib
 from training_case import TrainingCase
 from worker import Worker, serve
 
@@ -37,7 +36,7 @@ class TrainingWorker(Worker):
             "seconds": time.perf_counter() - started,
             "processor_seconds": time.process_time() - processor_started,
             "loss": loss,
-            "peak_mib": peak_mib(),
+            "peak_mib": self.trainer.peak_mib(),
         }
 
 

@@ -10,6 +10,7 @@ where `case` is a `TrainingCase`, and a trainer has
     steps                 batches of one repetition
     first_step() -> loss  learn the first batch
     train() -> loss       learn all batches once; the mean loss, or that of the last
+    peak_mib() -> float   the most memory it has held: on a GPU that of the GPU
 
 and, where our weights fit it, one that says how far its loss is off:
 
@@ -49,7 +50,7 @@ class Peer(NamedTuple):
 
 INSTALL = "pip install '.[benchmark]'"
 
-PEERS = {
+CPU_PEERS = {
     "ours": Peer(
         "keras_attention",
         ("mixed_bfloat16", "float32"),
@@ -75,3 +76,20 @@ PEERS = {
         is_checked=True,
     ),
 }
+
+GPU_PEERS = {
+    "ours_jax": Peer(
+        "keras_attention on JAX",
+        ("mixed_bfloat16", "mixed_bfloat16 plain attention"),
+        "pip install '.[benchmark]' 'jax[cuda13]'",
+        "by fit; attention with biases, as torch has them; 'plain attention' without "
+        "the fused one.",
+        ours=True,
+    ),
+    "torch": CPU_PEERS["torch"]._replace(
+        formats=("bfloat16 compiled", "bfloat16"),
+        differs="bfloat16 by autocast; dropout as ours; a loop of its own.",
+    ),
+}
+
+PEERS = {**CPU_PEERS, **GPU_PEERS}

@@ -2,6 +2,7 @@
 
 import keras
 import tensorflow as tf
+from memory import peak_mib
 
 import keras_attention as ka
 from keras_attention.text.untuned_data import untuned
@@ -40,6 +41,9 @@ class KerasTrainer:
 
     def train(self):
         return self._fit(self.batches)
+
+    def peak_mib(self):
+        return peak_mib()
 
     def _fit(self, batches):
         history = self.model.fit(batches, shuffle=False, verbose=0)

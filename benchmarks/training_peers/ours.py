@@ -4,6 +4,7 @@ import keras
 
 import keras_attention as ka
 from training_peers.keras_trainer import SETTINGS, KerasTrainer, ready_made
+from training_peers.our_model import build_model
 
 
 def build(case, number_format):
@@ -11,18 +12,6 @@ def build(case, number_format):
     keras.utils.set_random_seed(0)
     batches = from_text(case) if case.pairs else ready_made(case)
     return KerasTrainer(build_model(case.config, policy), batches, jit_compile)
-
-
-def build_model(config, policy):
-    vocab_size = config["vocab_size"]
-    return ka.Transformer(
-        vocab_size,
-        vocab_size,
-        share_embeddings=True,
-        use_bias=True,
-        dtype=policy,
-        **config["model"],
-    )
 
 
 def from_text(case):

@@ -5,24 +5,27 @@ import math
 
 import torch
 from case import LAYER_NORM_EPSILON, PAD, cores, sinusoid
+from memory import peak_mib
 from torch import nn
 from torch.nn import functional
 
 from training_peers import BETAS, EPSILON, LABEL_SMOOTHING, LEARNING_RATE
 from training_peers.torch_weights import rename_weights
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
 
 def build(case, number_format):
     torch.set_num_threads(cores())
     torch.manual_seed(0)
     number_format, _, compiled = number_format.partition(" ")
-    loss = TranslationLoss(case.config)
+    loss = TranslationLoss(case.config).to(DEVICE)
     return TorchTrainer(loss, case.batches, number_format, compiled == "compiled")
 
 
 def loss_difference(case):
     """How far the loss is from ours with the same weights, in float32."""
-    loss = TranslationLoss(case.config).eval()
+    loss = TranslationLoss(case.config).to(DEVICE).eval()
     loss.load_state_dict(rename_weights(case.checked_weights))
     return abs(loss(*prepare(case.checked_batch)).item() - case.config["checked_loss"])
 
@@ -53,7 +56,9 @@ class TranslationLoss(nn.Module):
 
     def forward(self, source_ids, target_ids, labels):
         length = target_ids.shape[1]
-        causal_mask = nn.Transformer.generate_square_subsequent_mask(length)  # (T, T)
+        causal_mask = nn.Transformer.generate_square_subsequent_mask(
+            length, device=target_ids.device
+        )  # (T, T)
         is_padding = source_ids == PAD  # (B, S)
         x = self.transformer(
             self.embed(source_ids),
@@ -108,6 +113,11 @@ class TorchTrainer:
             loss = self._step(batch)
         return loss.item()
 
+    def peak_mib(self):
+        if DEVICE == "cpu":
+            return peak_mib()
+        return torch.cuda.max_memory_allocated() / 2**20
+
     def _step(self, batch):
         with self._precision():
             loss = self.loss(*batch)
@@ -119,11 +129,11 @@ class TorchTrainer:
     def _precision(self):
         if self.number_format == "float32":
             return contextlib.nullcontext()
-        return torch.autocast("cpu", getattr(torch, self.number_format))
+        return torch.autocast(DEVICE, getattr(torch, self.number_format))
 
 
 def prepare(batch):
     """Arrays -> tensors, without rows that are padding alone, where torch gives NaN."""
     *_, labels = batch
     is_real = (labels != PAD).any(axis=1)  # (B,)
-    return [torch.from_numpy(array[is_real]).long() for array in batch]
+    return [torch.from_numpy(array[is_real]).long().to(DEVICE) for array in batch]
