@@ -6,7 +6,8 @@
     python examples/multi30k.py --optimizer muon --norm-first --updates 4000 \\
         --warmup-steps 300                            nearly as good in half the updates
 
-Models of several runs vote as one: `ka.Translator(ka.Ensemble(models), ...)`.
+Models of several runs vote as one: `ka.Translator(ka.Ensemble(models), ...)`. On a GPU,
+where there is JAX and no TensorFlow: multi30k_jax.py.
 
 Two figures come of it, and must not be compared with each other: of the tokenised,
 lower-cased text the BLEU of most papers on Multi30k (sacrebleu's `tok:none`); of the
@@ -116,8 +117,17 @@ def main():
 
 
 def parse_options():
+    parser = recipe_parser(__doc__)
+    parser.add_argument(
+        "--bleu-every", type=int, default=10, help="epochs between two translations"
+    )
+    return read_options(parser)
+
+
+def recipe_parser(description):
+    """The options that the recipe has on any backend."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--text", choices=list(NAMES), default="tok", help="which text (default: tok)")
@@ -141,8 +151,12 @@ def parse_options():
         help="epochs of which to take the mean",
     )
     add("--length-penalty", type=float, default=1.0, help="of the beam search")
-    add("--bleu-every", type=int, default=10, help="epochs between two translations")
     add("--save-every", type=int, default=200, help="most batches that a kill may cost")
+    return parser
+
+
+def read_options(parser):
+    """The options given, with a folder to write to."""
     options = parser.parse_args()
     options.out = options.out or pathlib.Path(
         f"saved_models/multi30k-{options.text}-{options.seed}"
@@ -250,8 +264,12 @@ def train(options, model, tokenizer, batches, valid_batches, epochs, valid_lines
 
 
 def report(translator, split, sources, references, options):
-    """Translate a split, print what sacrebleu says of it, and keep both."""
-    translations = translator(sources, verbose=1)
+    """Translate a split, and report on it."""
+    report_on(translator(sources, verbose=1), split, references, options)
+
+
+def report_on(translations, split, references, options):
+    """Print what sacrebleu says of the translations of a split, and keep both."""
     evaluation = ka.evaluate(
         translations,
         references,
