@@ -68,9 +68,10 @@ def main():
     mean = ka.average_checkpoints(checkpoints.paths, options.out / "mean.weights.h5")
     model.load_weights(mean)
     model.save(options.out / "model.keras")
+    search = make_search(model, options.length_penalty)
     for split in ("val", "test_2016_flickr"):
         sources, references = splits[split]
-        translations = translate(model, pieces, sources, options)
+        translations = translate(search, pieces, sources)
         recipe.report_on(translations, split, references, options)
 
 
@@ -113,15 +114,12 @@ def train(options, model, batches, valid_batches, epochs):
     return checkpoints
 
 
-def translate(model, pieces, sources, options):
-    """Sentences -> their translations by beam search, as `Translator` finds them."""
-    rows = [ids + [END] for ids in pieces.encode(sources)]
-    source_ids = np.full((len(rows), max(map(len, rows))), PAD, "int32")
-    for row, ids in zip(source_ids, rows):
-        row[: len(ids)] = ids
+def make_search(model, length_penalty):
+    """The beam search of the recipe, compiled: ids (B, S) -> ids (B, T), START first."""
 
     @jax.jit
     def search(source_ids):
+        # START, and as many tokens as the source has, and 50 more.
         limits = 51 + ops.sum(ops.cast(source_ids != PAD, "int32"), axis=1)
         max_length = 51 + source_ids.shape[1]
         next_logits, start_ids, cache = model.start_search(source_ids, max_length)
@@ -130,12 +128,21 @@ def translate(model, pieces, sources, options):
             start_ids,
             max_length=max_length,
             beam_size=5,
-            length_penalty=options.length_penalty,
+            length_penalty=length_penalty,
             length_offset=0.0,
             length_limits=limits,
             cache=cache,
         ).ids[:, 0]
 
+    return search
+
+
+def translate(search, pieces, sources):
+    """Sentences -> their translations."""
+    rows = [ids + [END] for ids in pieces.encode(sources)]
+    source_ids = np.full((len(rows), max(map(len, rows))), PAD, "int32")
+    for row, ids in zip(source_ids, rows):
+        row[: len(ids)] = ids
     found = [
         np.asarray(search(source_ids[first : first + BATCH_SIZE]))
         for first in range(0, len(rows), BATCH_SIZE)
