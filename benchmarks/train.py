@@ -98,7 +98,17 @@ WORKLOADS = ("base", "tiny", "base-real", "tiny-real")
 
 
 def main():
-    options = parse_options()
+    run_all(parse_options(), run)
+
+
+def run_all(options, run, **more_facts):
+    """Run the workloads that are asked for; print and write what was measured.
+
+    Args:
+        options: Those of the command line.
+        run: `(name, folder, options)`, one of them -> its record.
+        **more_facts: What is to be known of the machine besides.
+    """
     # So that the processes of the competitors end, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     machine = Machine(options.threads)
@@ -108,7 +118,7 @@ def main():
         workloads = {
             name: run(name, folder / name, options) for name in options.workloads
         }
-    facts = machine.describe()
+    facts = {**machine.describe(), **more_facts}
     print_machine(facts)
     if options.json:
         write_record(options.json, facts, workloads=workloads)
@@ -161,13 +171,18 @@ def run(name, folder, options):
     with contest:
         work = options.shapes[shape_name]
         case = prepare(contest, folder, work, corpus if is_real else None)
-        print(describe(case), flush=True)
-        built = contest.ask_all(contest.members(), "build", case=str(folder))
-        rows = time_all(contest, case, built, options)
-        # At the end, so that the first call comes in a fresh process.
-        differences = contest.check(folder, TOLERANCE)
+        return measure(contest, case, "one pass" if is_real else "one step", options)
+
+
+def measure(contest, case, unit, options):
+    """Let all learn a case, print how fast they were, and return the record of it."""
+    print(describe(case), flush=True)
+    built = contest.ask_all(contest.members(), "build", case=str(case.folder))
+    rows = time_all(contest, case, built, options)
+    # At the end, so that the first call comes in a fresh process.
+    differences = contest.check(case.folder, TOLERANCE)
     rows = [row for row in rows if row["competitor"] in titles(contest.members())]
-    print_learning("one pass" if is_real else "one step", rows)
+    print_learning(unit, rows)
     print_skipped(contest.skipped)
     return {
         "case": case.config,

@@ -15,17 +15,15 @@ what the largest products of bfloat16 reach on it, measured before.
 """
 
 import argparse
+import functools
 import json
 import pathlib
-import signal
 import subprocess
 import sys
-import tempfile
 
 from contest import Contest
 from options import add_contest_options, choose
-from report import Machine, print_learning, print_machine, print_skipped, write_record
-from train import SMALL, TOLERANCE, Shape, describe, print_differences, shape, time_all
+from train import SMALL, Shape, measure, run_all, shape
 from training_case import TrainingCase
 from training_peers import GPU_PEERS
 
@@ -58,20 +56,9 @@ WORKLOADS = {
 
 def main():
     options = parse_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    machine = Machine(options.threads)
-    print_differences(options.competitors)
     chip = ask_chip()
     print(f"{chip['name']}: {chip['tflops']:.0f} TFLOP/s in products of bfloat16")
-    with tempfile.TemporaryDirectory(prefix="train-gpu-") as folder:
-        folder = (options.keep or pathlib.Path(folder)).resolve()
-        workloads = {
-            name: run(name, folder / name, chip, options) for name in options.workloads
-        }
-    facts = {**machine.describe(), "chip": chip}
-    print_machine(facts)
-    if options.json:
-        write_record(options.json, facts, workloads=workloads)
+    run_all(options, functools.partial(run, chip=chip), chip=chip)
 
 
 def parse_options():
@@ -101,7 +88,7 @@ def ask_chip():
     return json.loads(done.stdout)
 
 
-def run(name, folder, chip, options):
+def run(name, folder, options, chip):
     """Take the times of one workload, in fresh processes."""
     work, length = (SMALL, 32) if options.quick else WORKLOADS[name]
     contest = Contest(
@@ -115,21 +102,9 @@ def run(name, folder, chip, options):
     print(f"\n== {name}", flush=True)
     with contest:
         case = prepare(contest, folder, work, length)
-        print(describe(case), flush=True)
-        built = contest.ask_all(contest.members(), "build", case=str(folder))
-        rows = time_all(contest, case, built, options)
-        differences = contest.check(folder, TOLERANCE)
-    members = {competitor.title for competitor in contest.members()}
-    rows = [row for row in rows if row["competitor"] in members]
-    print_learning("one step", rows)
-    print_shares(rows, operations(work, length), chip)
-    print_skipped(contest.skipped)
-    return {
-        "case": case.config,
-        "rows": rows,
-        "differences": differences,
-        "skipped": {c.title: why for c, why in contest.skipped.items()},
-    }
+        record = measure(contest, case, "one step", options)
+    print_shares(record["rows"], operations(work, length), chip)
+    return record
 
 
 def prepare(contest, folder, work: Shape, length):

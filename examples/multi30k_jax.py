@@ -28,8 +28,8 @@ import sentencepiece
 from keras import ops
 
 import keras_attention as ka
+from keras_attention.special_tokens import END, PAD, START, UNKNOWN
 
-PAD, UNKNOWN, START, END = 0, 1, 2, 3
 BATCH_SIZE = 256  # sentences translated at once
 
 
